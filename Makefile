@@ -1,0 +1,45 @@
+# Two commands: `make app` opens Darkroom, `make test` tests it. Both set up what they need, once.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: app setup test test-slow test-soak check fix bench screenshots
+
+app: setup
+	$(BIN)/python -m core open
+
+setup: .venv/.done build/backbone.onnx
+
+# The stamp is newer than the list of packages exactly when everything in the list is installed.
+.venv/.done: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+build/backbone.onnx: .venv/.done core/learning/backbone.py
+	mkdir -p build
+	$(BIN)/python -m core.learning.backbone $@
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+test-soak: setup
+	$(BIN)/python -m pytest -m soak --timeout 7200
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy core tests
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+fix: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python benchmarks/path.py
+
+screenshots: setup
+	$(BIN)/python -m tests.screenshots

@@ -1,0 +1,1 @@
+"""Darkroom without its screens: datasets, runs, models, predictions."""

@@ -1,0 +1,286 @@
+"""The vocabulary as frozen records: what the store returns and the screens draw.
+
+Times are seconds since the epoch (UTC). Shares, accuracies and confidences are 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Split(StrEnum):
+    """What an image is used for. `AUTO` leaves the choice to the version that a run trains on."""
+
+    AUTO = "auto"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def active(self) -> bool:
+        """A trainer holds it, or is being started for it."""
+        return self in (RunState.STARTING, RunState.RUNNING)
+
+    @property
+    def final(self) -> bool:
+        return self in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
+
+
+class Wish(StrEnum):
+    """What a person asked of a run; the trainer obeys between two steps."""
+
+    PAUSE = "pause"
+    STOP = "stop"  # end now, keep the best model: the run succeeds
+    CANCEL = "cancel"  # end now, keep nothing
+
+
+class ModelKind(StrEnum):
+    INSTANT = "instant"
+    TRAINED = "trained"
+
+
+class UploadState(StrEnum):
+    RECEIVING = "receiving"  # files still arrive
+    CHECKING = "checking"  # all arrived; the indexer still looks at some
+    READY = "ready"  # everything looked at; waits for the person's yes
+    ADDED = "added"
+    CANCELLED = "cancelled"
+
+
+class ItemState(StrEnum):
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"  # the same bytes are in this upload, or in the dataset, already
+    REFUSED = "refused"
+    IGNORED = "ignored"  # system and side files: counted, not listed
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    id: int
+    name: str
+    created_at: float
+    labels_revision: int  # grows with every change of an image or a label
+    fitted_revision: int  # the labels_revision that the instant model has seen; -1: never fitted
+    images: int = 0  # without the deleted ones
+    labels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    id: int
+    dataset_id: int
+    name: str
+    position: int  # order of arrival, from 0; decides the label's colour and never changes
+    images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    id: int
+    dataset_id: int
+    sha256: str  # of the uploaded bytes: names the file, the thumbnail and the vector
+    name: str  # the path it was uploaded with, for people; never a path on this machine
+    label_id: int | None
+    label: str | None
+    split: Split
+    width: int  # px, upright
+    height: int  # px, upright
+    format: str  # JPEG, PNG, ...
+    bytes: int
+    revision: int  # grows with every change of this image; writers say which one they saw
+    added_at: float
+    deleted_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person did to a dataset; undo takes back a whole action."""
+
+    id: int
+    dataset_id: int
+    at: float
+    who: str
+    kind: str  # "relabel", "delete", "restore", "split", "add"
+    summary: str
+    images: int
+    undone_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    id: str  # 128 random bits, URL-safe
+    dataset_id: int | None  # None: a new dataset is made when it is added
+    name: str  # of the dataset to make
+    state: UploadState
+    created_at: float
+    received: int = 0
+    checked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UploadItem:
+    upload_id: str
+    path: str  # as sent: folders give the label, nothing else is done with it
+    state: ItemState
+    bytes: int
+    sha256: str | None = None
+    label: str | None = None
+    split: Split = Split.AUTO
+    width: int = 0
+    height: int = 0
+    format: str = ""
+    reason: str | None = None  # a sentence, when refused or ignored
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A frozen list of (image, label, split) that a run trains on."""
+
+    id: int
+    dataset_id: int
+    created_at: float
+    name: str
+    content_hash: str  # of the list: the same content is the same version
+    labels: tuple[str, ...]  # index in this tuple = class index of every model trained on it
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionImage:
+    image_id: int
+    sha256: str
+    label_index: int
+    split: Split  # never AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """What a person chose; the recipe derives the rest. JSON in the run row."""
+
+    architecture: str
+    epochs: int
+    overrides: dict[str, Any] = field(default_factory=dict)  # fields of core.recipe.Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: int
+    dataset_id: int
+    version_id: int
+    name: str
+    spec: TrainingSpec
+    state: RunState
+    wish: Wish | None
+    attempt: int  # fencing token: only the newest attempt may write
+    handle: str | None  # host:pid:boot-ticks of the trainer
+    step: int  # optimizer steps done
+    total_steps: int  # 0 until the trainer knows
+    epoch: int  # whole epochs done
+    queued_at: float
+    started_at: float | None
+    finished_at: float | None
+    heartbeat_at: float | None
+    progress_at: float | None
+    not_before: float
+    crash_count: int
+    crash_step: int
+    error: str | None  # a sentence
+    model_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: int
+    run_id: int
+    attempt: int
+    at: float
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    step: int
+    key: str  # train_loss, train_accuracy, val_loss, val_accuracy, learning_rate, images_per_s
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    id: int
+    dataset_id: int
+    dataset: str
+    kind: ModelKind
+    architecture: str
+    run_id: int | None
+    version_id: int | None
+    labels: tuple[str, ...]
+    accuracy: float  # 0..1 on `measured_n` pictures
+    interval: tuple[float, float]  # 95 %, Wilson
+    measured_on: str  # "cross-validation", "validation" or "test"
+    measured_n: int
+    created_at: float
+    folder: str  # below the data folder; a new folder for each fit, so that a reader never sees half of one
+    summary: dict[str, Any] = field(default_factory=dict)  # per-label scores and the like, small
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    image_id: int
+    sha256: str
+    label: str | None
+    similarity: float  # cosine, -1..1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the predictor says of one picture."""
+
+    ranked: tuple[Ranked, ...]  # every label, best first; confidences sum to 1
+    heat: tuple[
+        tuple[float, ...], ...
+    ]  # class activation of the best label, rows of 0..1; () where the network has none
+    neighbours: tuple[Neighbour, ...]
+    milliseconds: float  # decoding and inference, without queueing
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    id: int
+    dataset_id: int
+    model_id: int
+    sha256: str
+    name: str
+    ranked: tuple[Ranked, ...]
+    milliseconds: float
+    at: float
+    corrected_label: str | None = None
+    image_id: int | None = None  # of the image that the correction added
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    name: str  # scheduler, indexer, predictor
+    heartbeat_at: float
+    detail: dict[str, Any] = field(default_factory=dict)

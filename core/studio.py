@@ -1,0 +1,439 @@
+"""The ports that everything is handed, and `Studio`, the frozen bundle of them.
+
+A port is a Protocol of a few verbs. Nouns are plain functions that take the Studio first and reach the world
+only through it, so that a test may hand them another world. The implementations: `core.storage` (facts and files),
+`core.imaging` (decoding), `core.running` (processes and their clients), `core.index` (vectors); `core.embedded`
+wires them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.records import (
+    Action,
+    Answer,
+    Dataset,
+    Event,
+    Image,
+    ItemState,
+    Label,
+    Metric,
+    Model,
+    ModelKind,
+    Prediction,
+    Ranked,
+    Run,
+    RunState,
+    Service,
+    Split,
+    TrainingSpec,
+    Upload,
+    UploadItem,
+    UploadState,
+    Version,
+    VersionImage,
+    Wish,
+)
+from core.settings import Settings
+
+Pixels = NDArray[np.uint8]  # (H, W, 3), RGB, upright, 0..255
+Vectors = NDArray[np.float32]  # (N, 1280), as the backbone gives them, not normalised
+
+
+# ---- pictures ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the picture gate says of one file: either facts, or a reason."""
+
+    source: Path
+    sha256: str = ""
+    bytes: int = 0
+    format: str = ""
+    width: int = 0  # px, upright
+    height: int = 0  # px, upright
+    reason: str = ""  # empty: accepted; else one sentence without a file name
+    kind: str = ""  # stable word for the reason: empty, not_a_picture, format, cut_short, damaged, too_large, ...
+
+    @property
+    def accepted(self) -> bool:
+        return not self.reason
+
+
+class Decoder(Protocol):
+    """Decodes pictures nobody vouches for, in limited child processes (1 s of CPU, bounded memory)."""
+
+    def check(self, sources: Iterable[Path]) -> Iterator[Checked]:
+        """Looks at each file once, in parallel, in any order; never raises for a bad file.
+
+        Beside an accepted `source` it leaves `source.thumb` (WebP, longest side 384 px, no metadata) and
+        `source.rgb` (224 x 224 x 3 bytes, the indexer's input). Nothing is left beside a refused one.
+        """
+
+    def pixels(self, source: Path | bytes) -> Pixels:
+        """The whole picture, upright, 8-bit RGB. Raises Refused with the gate's sentence."""
+
+    def resized(self, sources: Sequence[Path], side: int) -> Iterator[tuple[int, Pixels | None]]:
+        """(index, (side, side, 3)) for each source, in any order; None where it cannot be decoded any more."""
+
+    def view(self, source: Path | bytes, longest_side: int) -> bytes:
+        """A WebP without metadata. Raises Refused."""
+
+    def close(self) -> None:
+        """Ends the children."""
+
+
+# ---- facts -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    sha256: str
+    name: str
+    label: str | None
+    split: Split
+    width: int
+    height: int
+    format: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a person wants of one image. A field left at KEEP stays as it is."""
+
+    image_id: int
+    revision: int | None = None  # the revision the person saw; None: whatever it is now
+    label: str | None | Literal["\0keep"] = "\0keep"  # None takes the label away; a new name makes a label
+    split: Split | None = None
+    deleted: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    action: Action | None  # None when nothing was changed
+    changed: tuple[int, ...]  # image ids
+    conflicts: tuple[int, ...]  # image ids that somebody changed since the given revision; left as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A filter of images; every given part must hold."""
+
+    label_id: int | None = None
+    unlabelled: bool = False
+    split: Split | None = None
+    deleted: bool = False
+    text: str = ""  # part of the name
+    ids: tuple[int, ...] | None = None
+    order: Literal["newest", "oldest", "name", "label"] = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    image_id: int
+    sha256: str
+    label_id: int
+    split: Split
+
+
+class DatasetStore(Protocol):
+    def create(self, name: str) -> Dataset:
+        """Raises Conflict when the name is taken (letter case aside)."""
+
+    def get(self, dataset_id: int) -> Dataset:
+        """Raises NotFound."""
+
+    def find(self, name: str) -> Dataset | None: ...
+    def all(self) -> list[Dataset]: ...
+    def rename(self, dataset_id: int, name: str) -> None: ...
+    def remove(self, dataset_id: int) -> None:
+        """Hides the dataset with its images, runs and models. Files stay until a sweep."""
+
+    def labels(self, dataset_id: int) -> list[Label]:
+        """In order of position."""
+
+    def add_label(self, dataset_id: int, name: str) -> Label:
+        """The label of that name, made when there is none."""
+
+    def mark_fitted(self, dataset_id: int, revision: int) -> None:
+        """The instant model has now seen `revision`; never moves back."""
+
+
+class ImageStore(Protocol):
+    def add(self, dataset_id: int, images: Sequence[NewImage], who: str, summary: str) -> Outcome:
+        """One transaction. Bytes the dataset has already are left out (in the trash: taken out of it)."""
+
+    def get(self, image_id: int) -> Image:
+        """Raises NotFound."""
+
+    def page(self, dataset_id: int, where: Where, offset: int, limit: int) -> list[Image]: ...
+    def count(self, dataset_id: int, where: Where) -> int: ...
+    def by_sha(self, dataset_id: int, sha256s: Sequence[str]) -> dict[str, Image]:
+        """Without the deleted ones."""
+
+    def known(self, sha256: str) -> bool:
+        """Some image, upload item or prediction still names these bytes."""
+
+    def labelled(self, dataset_id: int) -> list[LabelledImage]:
+        """Every labelled image that is not deleted, by image id."""
+
+    def change(
+        self, dataset_id: int, kind: str, summary: str, changes: Sequence[Change], who: str, token: str | None = None
+    ) -> Outcome:
+        """One transaction and one action. The same `token` again changes nothing and gives the first outcome."""
+
+    def undo(self, action_id: int, who: str) -> Outcome:
+        """Takes an action back where nobody changed the image since. Raises NotFound, Conflict (already undone)."""
+
+    def actions(self, dataset_id: int, limit: int = 20) -> list[Action]:
+        """Newest first."""
+
+
+class VectorStore(Protocol):
+    """Which bytes have a vector, and in which row of the vector file."""
+
+    def todo(self, limit: int) -> list[str]:
+        """sha256s without a vector, newest first; each call counts a try, the fourth try is never given."""
+
+    def todo_count(self, dataset_id: int | None = None) -> int: ...
+    def rows(self, sha256s: Sequence[str]) -> dict[str, int]: ...
+    def next_row(self) -> int: ...
+    def put(self, rows: Mapping[str, int]) -> None:
+        """The file holds these rows, durably. Takes them off the to-do list."""
+
+
+class UploadStore(Protocol):
+    def create(self, dataset_id: int | None, name: str) -> Upload: ...
+    def get(self, upload_id: str) -> Upload:
+        """With counts. Raises NotFound."""
+
+    def open(self) -> list[Upload]:
+        """Neither added nor cancelled, oldest first."""
+
+    def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
+        """Upserts by path."""
+
+    def items(self, upload_id: str, state: ItemState | None = None, limit: int = 0) -> list[UploadItem]:
+        """In order of arrival; limit 0: all."""
+
+    def settle(self, upload_id: str, items: Sequence[UploadItem]) -> None:
+        """Writes what the check found. Accepted bytes go on the vectors' to-do list."""
+
+    def summary(self, upload_id: str) -> dict[ItemState, int]: ...
+    def move(
+        self, upload_id: str, expected: Sequence[UploadState], to: UploadState, dataset_id: int | None = None
+    ) -> bool:
+        """Compare-and-swap of the state."""
+
+
+class VersionStore(Protocol):
+    def freeze(self, dataset_id: int, name: str, labels: Sequence[str], images: Sequence[VersionImage]) -> Version:
+        """The same list again is the same version."""
+
+    def get(self, version_id: int) -> Version:
+        """Raises NotFound."""
+
+    def images(self, version_id: int) -> list[VersionImage]:
+        """By image id."""
+
+
+class RunStore(Protocol):
+    def submit(self, dataset_id: int, version_id: int, name: str, spec: TrainingSpec) -> Run: ...
+    def get(self, run_id: int) -> Run:
+        """Raises NotFound."""
+
+    def all(self, dataset_id: int | None = None, states: Sequence[RunState] = ()) -> list[Run]:
+        """Newest first."""
+
+    def request(self, run_id: int, wish: Wish | Literal["resume"]) -> bool:
+        """Moves a waiting run at once, asks a working one. False when the run is over."""
+
+    def cas(self, run_id: int, expected: Sequence[RunState], *, fence: int | None = None, **values: Any) -> bool:
+        """Moves a run only if it still is where, and at the attempt at which, the caller believes it to be."""
+
+    def begin_attempt(self, run_id: int) -> int | None:
+        """queued -> starting with attempt + 1, which it gives; None when somebody else was faster."""
+
+    def beat(
+        self,
+        run_id: int,
+        attempt: int,
+        handle: str,
+        step: int,
+        total_steps: int,
+        epoch: int,
+        metrics: Sequence[Metric] = (),
+        events: Sequence[tuple[str, dict[str, Any], float]] = (),
+    ) -> Wish | None:
+        """One fenced transaction of a trainer: heartbeat, progress, metrics (upsert), events (kind, data, at).
+
+        Raises PermissionError when the attempt was replaced or the run is over.
+        """
+
+    def end_attempt(self, run_id: int, attempt: int, exit_code: int | None, reason: str) -> None: ...
+    def drop_metrics_after(self, run_id: int, attempt: int, step: int) -> None:
+        """On resume: rows beyond the checkpoint belong to work that will be done again. Fenced."""
+
+    def metrics(self, run_id: int, after_step: int = -1) -> list[Metric]:
+        """By step, `step > after_step`."""
+
+    def events(self, run_id: int, after_id: int = 0) -> list[Event]: ...
+    def log_event(self, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None: ...
+
+
+class ModelStore(Protocol):
+    def put(
+        self,
+        dataset_id: int,
+        kind: ModelKind,
+        architecture: str,
+        labels: Sequence[str],
+        accuracy: float,
+        interval: tuple[float, float],
+        measured_on: str,
+        measured_n: int,
+        folder: str,
+        summary: Mapping[str, Any],
+        run_id: int | None = None,
+        version_id: int | None = None,
+    ) -> Model:
+        """A dataset has one instant model, whose row is replaced; a run has one model, likewise."""
+
+    def get(self, model_id: int) -> Model:
+        """Raises NotFound."""
+
+    def all(self, dataset_id: int | None = None) -> list[Model]:
+        """Newest first."""
+
+
+class PredictionStore(Protocol):
+    def add(
+        self, dataset_id: int, model_id: int, sha256: str, name: str, ranked: Sequence[Ranked], milliseconds: float
+    ) -> Prediction: ...
+    def get(self, prediction_id: int) -> Prediction:
+        """Raises NotFound."""
+
+    def all(self, dataset_id: int, limit: int = 1000) -> list[Prediction]:
+        """Newest first."""
+
+    def correct(self, prediction_id: int, label: str, image_id: int) -> None: ...
+
+
+class ServiceStore(Protocol):
+    def alive(self, name: str, detail: Mapping[str, Any] | None = None) -> None:
+        """The heartbeat of a service; as a write it also proves that the database takes writes."""
+
+    def all(self) -> dict[str, Service]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The facts, by noun. `core.storage.open_store(url)` makes one."""
+
+    datasets: DatasetStore
+    images: ImageStore
+    vectors: VectorStore
+    uploads: UploadStore
+    versions: VersionStore
+    runs: RunStore
+    models: ModelStore
+    predictions: PredictionStore
+    services: ServiceStore
+
+
+# ---- files -------------------------------------------------------------------------------------------
+
+
+class Files(Protocol):
+    """The only one who knows a file name below the data folder."""
+
+    root: Path
+
+    def picture(self, sha256: str) -> Path:
+        """The uploaded bytes, as they came. Never served as they are: they may hold metadata."""
+
+    def thumb(self, sha256: str) -> Path: ...
+    def view(self, sha256: str) -> Path:
+        """Longest side 1600 px, WebP, made when first asked for."""
+
+    def spool(self, sha256: str) -> Path:
+        """224 x 224 x 3 bytes that wait for their vector; may be missing."""
+
+    def upload(self, upload_id: str) -> Path: ...
+    def model(self, folder: str) -> Path: ...
+    def run(self, run_id: int) -> Path: ...
+    def log(self, name: str) -> Path: ...
+    def cache(self, name: str) -> Path: ...
+    def vectors(self) -> Path: ...
+    def lock(self, name: str) -> Path: ...
+    def keep_pictures(self, checked: Sequence[Checked]) -> None:
+        """Moves accepted files with `.thumb` and `.rgb` to their places, durably, all at once."""
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Beside, fsync, rename, fsync of the folder."""
+
+    def require_room(self, more_bytes: int = 0) -> None:
+        """Raises DiskFull when free space after `more_bytes` would be below the reserve."""
+
+    def free_bytes(self) -> int: ...
+
+
+class VectorFile(Protocol):
+    """The vectors themselves: one append-only file of float32 rows. The indexer is its only writer."""
+
+    def append(self, first_row: int, vectors: Vectors) -> None:
+        """Durable when it returns."""
+
+    def read(self, rows: Sequence[int]) -> Vectors: ...
+
+
+# ---- processes ---------------------------------------------------------------------------------------
+
+
+class Engine(Protocol):
+    """Where attempts run. The local engine: one process group an attempt."""
+
+    def submit(self, run: Run, attempt: int) -> str:
+        """Starts the trainer; gives its handle. Idempotent in (run.id, attempt)."""
+
+    def alive(self, handle: str) -> bool: ...
+    def stop(self, handle: str, force: bool) -> None:
+        """SIGTERM to the leader; with `force` SIGKILL to the whole group."""
+
+    def clear(self, handle: str) -> bool:
+        """Kills what is left of the group; True once it is empty."""
+
+
+class Predictor(Protocol):
+    """Answers with the model.onnx that a person would download."""
+
+    def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+        """Raises Refused (the picture), NotFound (the model's files), Unavailable (no predictor process)."""
+
+
+class Services(Protocol):
+    def wake(self) -> None:
+        """Sees to it that a scheduler runs, which starts and revives the others. Cheap when one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """Everything Darkroom is, handed to every noun."""
+
+    settings: Settings
+    store: Store
+    files: Files
+    decoder: Decoder
+    vectors: VectorFile
+    predictor: Predictor
+    services: Services
+    who: str = field(default="you")  # whose actions these are; log-ins come later
