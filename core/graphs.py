@@ -1,0 +1,85 @@
+"""ONNX graphs, put together without torch: preprocessing in front, a head behind.
+
+Every graph takes pictures as they come: uint8 RGB (N, H, W, 3) of any size, upright. The whole picture is squashed to a
+square inside the graph (antialiased, as PIL does it), so nobody who runs a model has to know how it was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18  # the first whose Resize has `antialias`
+IR_VERSION = 10
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R 601, as PIL's "L"
+
+
+def _constant(name: str, values: Any, dtype: Any = np.float32) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.asarray(values, dtype), name)
+
+
+def with_preprocessing(
+    core: onnx.ModelProto,
+    side: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    grey: bool = False,
+    name: str = "image",
+) -> onnx.ModelProto:
+    """`core` with resizing and normalising in front.
+
+    Args:
+        core: its one input is float32 (N, 1 or 3, side, side), normalised; changed in place.
+        mean, std: of each channel of that input, in shares of 255.
+        grey: the input has one channel, the luminance.
+        name: of the new input, uint8 RGB (N, H, W, 3).
+    """
+    graph = core.graph
+    [inner] = [value.name for value in graph.input]
+    scale, shift = 1 / (255 * np.asarray(std)), -np.asarray(mean) / np.asarray(std)
+    graph.initializer.extend(
+        [
+            _constant("pre.square", (side, side), np.int64),
+            _constant("pre.scale", scale.reshape(1, -1, 1, 1)),
+            _constant("pre.shift", shift.reshape(1, -1, 1, 1)),
+        ]
+    )
+    nodes = [
+        helper.make_node("Transpose", [name], ["pre.planes"], "pre.transpose", perm=(0, 3, 1, 2)),
+        # All four sizes: with `axes` for two, ONNX Runtime's layout optimiser breaks the graph (seen in 1.31).
+        helper.make_node("Shape", ["pre.planes"], ["pre.batch"], "pre.shape", start=0, end=2),
+        helper.make_node("Concat", ["pre.batch", "pre.square"], ["pre.sizes"], "pre.concat", axis=0),
+        # On uint8, so that its rounding is that of the pictures the network was trained on. At `side` it is a copy.
+        helper.make_node(
+            "Resize",
+            ["pre.planes", "", "", "pre.sizes"],
+            ["pre.resized"],
+            "pre.resize",
+            mode="linear",
+            antialias=1,
+            coordinate_transformation_mode="half_pixel",
+        ),
+        helper.make_node("Cast", ["pre.resized"], ["pre.float"], "pre.cast", to=TensorProto.FLOAT),
+    ]
+    last = "pre.float"
+    if grey:
+        graph.initializer.append(_constant("pre.luminance", np.reshape(LUMINANCE, (1, 3, 1, 1))))
+        nodes.append(helper.make_node("Conv", [last, "pre.luminance"], ["pre.grey"], "pre.to_grey"))
+        last = "pre.grey"
+    nodes.append(helper.make_node("Mul", [last, "pre.scale"], ["pre.scaled"], "pre.mul"))
+    nodes.append(helper.make_node("Add", ["pre.scaled", "pre.shift"], [inner], "pre.add"))
+    body = list(graph.node)
+    del graph.node[:], graph.input[:]
+    graph.node.extend([*nodes, *body])
+    graph.input.append(helper.make_tensor_value_info(name, TensorProto.UINT8, ("N", "H", "W", 3)))
+    return core
+
+
+def set_metadata(model: onnx.ModelProto, values: dict[str, str]) -> None:
+    """Replaces `metadata_props`, which every ONNX runtime can read."""
+    del model.metadata_props[:]
+    helper.set_model_props(model, values)
