@@ -1,0 +1,37 @@
+"""Facts and files: the only place that knows SQL and file names."""
+
+from __future__ import annotations
+
+from core.storage.database import Database
+from core.storage.datasets import Datasets
+from core.storage.files import LocalFiles
+from core.storage.images import Images
+from core.storage.migrations import migrate
+from core.storage.models import Models, Predictions, Versions
+from core.storage.runs import Runs
+from core.storage.uploads import Uploads
+from core.storage.vectors import Services, VectorRows
+from core.studio import Store
+
+__all__ = ["Database", "LocalFiles", "open_store"]
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL, its schema brought up to date.
+
+    Raises:
+        StudioError: a newer Darkroom has written there.
+    """
+    database = Database(url)
+    migrate(database)
+    return Store(
+        datasets=Datasets(database),
+        images=Images(database),
+        vectors=VectorRows(database),
+        uploads=Uploads(database),
+        versions=Versions(database),
+        runs=Runs(database),
+        models=Models(database),
+        predictions=Predictions(database),
+        services=Services(database),
+    )

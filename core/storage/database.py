@@ -1,0 +1,84 @@
+"""One connection pool, short transactions, and what SQLite and PostgreSQL do not share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Executable, RowMapping, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+
+BUSY_S = 30
+CHUNK = 500  # ids in one IN (...); SQLite allows 32,766 parameters a statement
+
+
+class Database:
+    """`read` for questions, `write` for one short transaction. Thread-safe."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._dialect: Any = sqlite if self.is_sqlite else postgresql
+        self.engine = create_engine(
+            url, connect_args={"timeout": BUSY_S} if self.is_sqlite else {}, pool_pre_ping=not self.is_sqlite
+        )
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare)
+            event.listen(self.engine, "begin", _begin)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            yield connection
+
+    def rows(self, query: Executable) -> Sequence[RowMapping]:
+        """The rows of one short read, which never waits for SQLite's write lock."""
+        with self.engine.connect().execution_options(write=False) as connection:
+            return connection.execute(query).mappings().all()
+
+    def row(self, query: Executable) -> RowMapping | None:
+        with self.engine.connect().execution_options(write=False) as connection:
+            return connection.execute(query).mappings().first()
+
+    def scalar(self, query: Executable) -> Any:
+        with self.engine.connect().execution_options(write=False) as connection:
+            return connection.execute(query).scalar()
+
+    def upsert(self, connection: Connection, table: Table, keys: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+        """Inserts rows; one whose keys exist already takes the new values of the columns given."""
+        if not rows:
+            return
+        new = self._dialect.insert(table)
+        values = {name: new.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(new.on_conflict_do_update(index_elements=list(keys), set_=values), list(rows))
+
+    def insert_new(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Inserts the rows whose unique keys are not taken."""
+        if rows:
+            connection.execute(self._dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_S * 1000}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that turns into a writer fails at once, whatever busy_timeout says.
+    writes = connection.get_execution_options().get("write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def chunks(items: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def now() -> float:
+    return time.time()

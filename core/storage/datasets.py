@@ -1,0 +1,109 @@
+"""Datasets and their labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from core.errors import Conflict, NotFound
+from core.records import Dataset, Label
+from core.storage.database import Database, now
+from core.storage.schema import dataset, image, label
+
+_IMAGES = (
+    select(func.count())
+    .where(image.c.dataset_id == dataset.c.id, image.c.deleted_at.is_(None))
+    .scalar_subquery()
+    .label("images")
+)
+# A label whose last image went away is kept (its colour stays its own) but not counted.
+_LABELS = (
+    select(func.count(func.distinct(image.c.label_id)))
+    .where(image.c.dataset_id == dataset.c.id, image.c.deleted_at.is_(None))
+    .scalar_subquery()
+    .label("labels")
+)
+_COLUMNS = [dataset.c[name] for name in ("id", "name", "created_at", "labels_revision", "fitted_revision")]
+_QUERY = select(*_COLUMNS, _IMAGES, _LABELS).where(dataset.c.removed_at.is_(None))
+
+
+class Datasets:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def create(self, name: str) -> Dataset:
+        with self._db.write() as connection:
+            _refuse_taken(connection, name)
+            query = dataset.insert().values(
+                name=name, name_key=name.casefold(), created_at=now(), labels_revision=0, fitted_revision=-1
+            )
+            new: int = connection.execute(query.returning(dataset.c.id)).scalar_one()
+        return self.get(new)
+
+    def get(self, dataset_id: int) -> Dataset:
+        if (row := self._db.row(_QUERY.where(dataset.c.id == dataset_id))) is None:
+            raise NotFound(f"There is no dataset {dataset_id}.")
+        return Dataset(**row)
+
+    def find(self, name: str) -> Dataset | None:
+        row = self._db.row(_QUERY.where(dataset.c.name_key == name.casefold()))
+        return Dataset(**row) if row else None
+
+    def all(self) -> list[Dataset]:
+        return [Dataset(**row) for row in self._db.rows(_QUERY.order_by(dataset.c.id.desc()))]
+
+    def rename(self, dataset_id: int, name: str) -> None:
+        with self._db.write() as connection:
+            _refuse_taken(connection, name, but=dataset_id)
+            values = {"name": name, "name_key": name.casefold()}
+            connection.execute(update(dataset).where(dataset.c.id == dataset_id).values(values))
+
+    def remove(self, dataset_id: int) -> None:
+        values: dict[str, Any] = {"removed_at": now(), "name_key": f"\0removed {dataset_id}"}
+        with self._db.write() as connection:
+            connection.execute(update(dataset).where(dataset.c.id == dataset_id).values(values))
+
+    def labels(self, dataset_id: int) -> list[Label]:
+        live = (image.c.label_id == label.c.id) & image.c.deleted_at.is_(None)
+        query = (
+            select(label, func.count(image.c.id).label("images"))
+            .outerjoin(image, live)
+            .where(label.c.dataset_id == dataset_id)
+            .group_by(label.c.id)
+            .order_by(label.c.position)
+        )
+        return [Label(**row) for row in self._db.rows(query)]
+
+    def add_label(self, dataset_id: int, name: str) -> Label:
+        with self._db.write() as connection:
+            label_id(connection, dataset_id, name)
+        return next(found for found in self.labels(dataset_id) if found.name == name)
+
+    def mark_fitted(self, dataset_id: int, revision: int) -> None:
+        older = (dataset.c.id == dataset_id) & (dataset.c.fitted_revision < revision)
+        with self._db.write() as connection:
+            connection.execute(update(dataset).where(older).values(fitted_revision=revision))
+
+
+def _refuse_taken(connection: Connection, name: str, but: int | None = None) -> None:
+    taken = connection.execute(select(dataset.c.id).where(dataset.c.name_key == name.casefold())).scalar()
+    if taken is not None and taken != but:
+        raise Conflict(f"There is a dataset called “{name}” already. Choose another name, or add to that one.")
+
+
+def label_id(connection: Connection, dataset_id: int, name: str) -> int:
+    """The id of the label of that name, made when there is none. Inside the caller's transaction."""
+    mine = label.c.dataset_id == dataset_id
+    found = connection.execute(select(label.c.id).where(mine, label.c.name == name)).scalar()
+    if found is not None:
+        return int(found)
+    position = connection.execute(select(func.count()).select_from(label).where(mine)).scalar_one()
+    query = label.insert().values(dataset_id=dataset_id, name=name, position=position)
+    return int(connection.execute(query.returning(label.c.id)).scalar_one())
+
+
+def touch(connection: Connection, dataset_id: int) -> None:
+    """The dataset's labels changed: the instant model has something to learn."""
+    revision = dataset.c.labels_revision + 1
+    connection.execute(update(dataset).where(dataset.c.id == dataset_id).values(labels_revision=revision))

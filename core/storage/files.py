@@ -1,0 +1,139 @@
+"""The data folder: the only place that knows a file name, and how a file becomes durable.
+
+Content-addressed: bytes are named by their sha256. Written beside, fsynced, renamed, folder fsynced, and all of that
+before the row that names them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from core.errors import DiskFull, Refused
+from core.studio import Checked
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+
+
+class LocalFiles:
+    """Files in a folder of this machine."""
+
+    def __init__(self, root: Path, reserve_bytes: int) -> None:
+        self.root, self._reserve_bytes = root, reserve_bytes
+        for name in (
+            "pictures",
+            "thumbs",
+            "views",
+            "spool",
+            "uploads",
+            "models",
+            "runs",
+            "logs",
+            "cache",
+            "vectors",
+            "locks",
+        ):
+            (root / name).mkdir(parents=True, exist_ok=True)
+
+    def picture(self, sha256: str) -> Path:
+        return self._sharded("pictures", sha256)
+
+    def thumb(self, sha256: str) -> Path:
+        return self._sharded("thumbs", sha256, ".webp")
+
+    def view(self, sha256: str) -> Path:
+        return self._sharded("views", sha256, ".webp")
+
+    def spool(self, sha256: str) -> Path:
+        return self._sharded("spool", sha256, ".rgb")
+
+    def upload(self, upload_id: str) -> Path:
+        return self._named("uploads", upload_id)
+
+    def model(self, folder: str) -> Path:
+        return self._named("models", folder)
+
+    def run(self, run_id: int) -> Path:
+        return self._named("runs", str(run_id))
+
+    def log(self, name: str) -> Path:
+        return self._named("logs", f"{name}.log")
+
+    def cache(self, name: str) -> Path:
+        return self._named("cache", name)
+
+    def vectors(self) -> Path:
+        return self.root / "vectors" / "efficientnet-lite0.f32"
+
+    def lock(self, name: str) -> Path:
+        return self._named("locks", f"{name}.lock")
+
+    def keep_pictures(self, checked: Sequence[Checked]) -> None:
+        folders: set[Path] = set()
+        for one in checked:
+            beside = (one.source.with_name(one.source.name + ".thumb"), one.source.with_name(one.source.name + ".rgb"))
+            _fsync(one.source)
+            # The picture goes last: where it stands, its thumbnail stands too.
+            pairs = (
+                (beside[0], self.thumb(one.sha256)),
+                (beside[1], self.spool(one.sha256)),
+                (one.source, self.picture(one.sha256)),
+            )
+            for source, target in pairs:
+                if source.exists():
+                    target.parent.mkdir(exist_ok=True)
+                    source.replace(target)
+                    folders.add(target.parent)
+        fsync_folders(folders | {folder.parent for folder in folders})
+
+    def write(self, path: Path, content: bytes) -> None:
+        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        fsync_folders([path.parent])
+
+    def require_room(self, more_bytes: int = 0) -> None:
+        free = self.free_bytes()
+        if free - more_bytes < self._reserve_bytes:
+            raise DiskFull(
+                f"The disk is nearly full: {free / 1e9:.1f} GB are free, and Darkroom keeps "
+                f"{self._reserve_bytes / 1e9:.1f} GB in reserve so that nothing is lost. "
+                "Free some space, then try again."
+            )
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.root).free
+
+    def _sharded(self, kind: str, sha256: str, ending: str = "") -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise Refused("That is not the name of a picture.", "name")
+        return self.root / kind / sha256[:2] / f"{sha256}{ending}"
+
+    def _named(self, kind: str, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise Refused("That name cannot be used.", "name")
+        return self.root / kind / name
+
+
+def _fsync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def fsync_folders(folders: Iterable[Path]) -> None:
+    """Makes renames durable. Windows has no such call."""
+    if os.name != "posix":
+        return
+    for folder in set(folders):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

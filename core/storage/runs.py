@@ -1,0 +1,196 @@
+"""Runs: the queue, compare-and-swap along legal moves, and writes that only the newest attempt may do."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, case, delete, select, update
+
+from core.errors import NotFound
+from core.records import Event, Metric, Run, RunState, TrainingSpec, Wish
+from core.storage.database import Database, now
+from core.storage.schema import attempt as attempts
+from core.storage.schema import event, metric, model, run
+
+ACTIVE = (RunState.STARTING, RunState.RUNNING)
+MOVES: dict[RunState, set[RunState]] = {
+    RunState.QUEUED: {RunState.STARTING, RunState.CANCELLED},
+    RunState.STARTING: {
+        RunState.RUNNING,
+        RunState.QUEUED,
+        RunState.FAILED,
+        RunState.CANCELLED,
+        RunState.PAUSED,
+        RunState.SUCCEEDED,
+    },
+    RunState.RUNNING: {RunState.SUCCEEDED, RunState.FAILED, RunState.PAUSED, RunState.CANCELLED, RunState.QUEUED},
+    RunState.PAUSED: {RunState.QUEUED, RunState.CANCELLED},
+}  # succeeded, failed and cancelled are final
+
+_QUERY = select(run, model.c.id.label("model_id")).outerjoin(model, model.c.run_id == run.c.id)
+
+
+class Runs:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # ---- asking and wishing ----
+
+    def submit(self, dataset_id: int, version_id: int, name: str, spec: TrainingSpec) -> Run:
+        start = {
+            "attempt": 0,
+            "step": 0,
+            "total_steps": 0,
+            "epoch": 0,
+            "not_before": 0.0,
+            "crash_count": 0,
+            "crash_step": -1,
+        }
+        values = {"dataset_id": dataset_id, "version_id": version_id, "name": name, "spec": dataclasses.asdict(spec)}
+        query = run.insert().values(**values, **start, state=str(RunState.QUEUED), queued_at=now())
+        with self._db.write() as connection:
+            new: int = connection.execute(query.returning(run.c.id)).scalar_one()
+            self._say(connection, new, 0, "queued", {})
+        return self.get(new)
+
+    def get(self, run_id: int) -> Run:
+        if (row := self._db.row(_QUERY.where(run.c.id == run_id))) is None:
+            raise NotFound(f"There is no run {run_id}.")
+        return _run(row)
+
+    def all(self, dataset_id: int | None = None, states: Sequence[RunState] = ()) -> list[Run]:
+        query = _QUERY.order_by(run.c.id.desc())
+        query = query.where(run.c.dataset_id == dataset_id) if dataset_id is not None else query
+        query = query.where(run.c.state.in_([str(state) for state in states])) if states else query
+        return [_run(row) for row in self._db.rows(query)]
+
+    def request(self, run_id: int, wish: Wish | Literal["resume"]) -> bool:
+        if wish == "resume":
+            return self.cas(run_id, [RunState.PAUSED], state=RunState.QUEUED, wish=None, queued_at=now())
+        waiting = [RunState.QUEUED, RunState.PAUSED]
+        if wish in (Wish.CANCEL, Wish.STOP):
+            # A run that never trained has no best model to keep: stopping it is cancelling it.
+            if self.cas(run_id, waiting, state=RunState.CANCELLED, finished_at=now()):
+                return True
+            weaker: Any = run.c.wish.is_(None) | (run.c.wish != str(Wish.CANCEL))
+        else:
+            weaker = run.c.wish.is_(None)  # a pause never overwrites a stop
+        mine = (run.c.id == run_id) & run.c.state.in_([str(state) for state in ACTIVE]) & weaker
+        with self._db.write() as connection:
+            return connection.execute(update(run).where(mine).values(wish=str(wish))).rowcount == 1
+
+    def metrics(self, run_id: int, after_step: int = -1) -> list[Metric]:
+        query = select(metric).where(metric.c.run_id == run_id, metric.c.step > after_step).order_by(metric.c.step)
+        return [
+            Metric(row["step"], row["key"], math.nan if row["value"] is None else row["value"])
+            for row in self._db.rows(query)
+        ]
+
+    def events(self, run_id: int, after_id: int = 0) -> list[Event]:
+        query = select(event).where(event.c.run_id == run_id, event.c.id > after_id).order_by(event.c.id)
+        return [Event(**row) for row in self._db.rows(query)]
+
+    # ---- the scheduler ----
+
+    def cas(self, run_id: int, expected: Sequence[RunState], *, fence: int | None = None, **values: Any) -> bool:
+        if "state" in values and any(values["state"] not in MOVES.get(state, set()) for state in expected):
+            raise ValueError(f"illegal move {expected} -> {values['state']}")
+        here = (run.c.id == run_id) & run.c.state.in_([str(state) for state in expected])
+        if fence is not None:
+            here = here & (run.c.attempt == fence)
+        plain = {name: str(value) if isinstance(value, (RunState, Wish)) else value for name, value in values.items()}
+        with self._db.write() as connection:
+            moved = connection.execute(update(run).where(here).values(plain)).rowcount == 1
+            if moved and "state" in values:
+                number = connection.execute(select(run.c.attempt).where(run.c.id == run_id)).scalar_one()
+                told = {"error": values["error"]} if values.get("error") else {}
+                self._say(connection, run_id, number, str(values["state"]), told)
+            return moved
+
+    def begin_attempt(self, run_id: int) -> int | None:
+        queued = (run.c.id == run_id) & (run.c.state == str(RunState.QUEUED))
+        values = {
+            "state": str(RunState.STARTING),
+            "attempt": run.c.attempt + 1,
+            "heartbeat_at": now(),
+            "progress_at": now(),
+            "handle": None,
+        }
+        with self._db.write() as connection:
+            number = connection.execute(update(run).where(queued).values(values).returning(run.c.attempt)).scalar()
+            if number is not None:
+                connection.execute(attempts.insert().values(run_id=run_id, n=number, started_at=now()))
+                self._say(connection, run_id, number, "starting", {})
+        return None if number is None else int(number)
+
+    def end_attempt(self, run_id: int, attempt: int, exit_code: int | None, reason: str) -> None:
+        mine = (attempts.c.run_id == run_id) & (attempts.c.n == attempt) & attempts.c.ended_at.is_(None)
+        with self._db.write() as connection:
+            connection.execute(update(attempts).where(mine).values(ended_at=now(), exit_code=exit_code, reason=reason))
+
+    def log_event(self, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None:
+        with self._db.write() as connection:
+            self._say(connection, run_id, attempt, kind, data)
+
+    # ---- the trainer ----
+
+    def beat(
+        self,
+        run_id: int,
+        attempt: int,
+        handle: str,
+        step: int,
+        total_steps: int,
+        epoch: int,
+        metrics: Sequence[Metric] = (),
+        events: Sequence[tuple[str, dict[str, Any], float]] = (),
+    ) -> Wish | None:
+        at = now()
+        values = {
+            "heartbeat_at": at,
+            "state": str(RunState.RUNNING),
+            "handle": handle,
+            "step": step,
+            "total_steps": total_steps,
+            "epoch": epoch,
+            "started_at": case((run.c.started_at.is_(None), at), else_=run.c.started_at),
+            "progress_at": case((run.c.step != step, at), else_=run.c.progress_at),
+        }
+        with self._db.write() as connection:
+            row = connection.execute(
+                update(run).where(_mine(run_id, attempt)).values(values).returning(run.c.wish)
+            ).first()
+            if row is None:
+                raise PermissionError(f"attempt {attempt} of run {run_id} was replaced, or the run is over")
+            rows = [
+                {"run_id": run_id, "step": m.step, "key": m.key, "value": m.value if math.isfinite(m.value) else None}
+                for m in metrics
+            ]
+            self._db.upsert(connection, metric, ("run_id", "step", "key"), rows)
+            for kind, data, when in events:
+                connection.execute(event.insert().values(run_id=run_id, attempt=attempt, at=when, kind=kind, data=data))
+        return Wish(row.wish) if row.wish else None
+
+    def drop_metrics_after(self, run_id: int, attempt: int, step: int) -> None:
+        fenced = select(run.c.id).where(_mine(run_id, attempt)).exists()
+        with self._db.write() as connection:
+            connection.execute(delete(metric).where(metric.c.run_id == run_id, metric.c.step > step, fenced))
+
+    def _say(self, connection: Connection, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None:
+        connection.execute(event.insert().values(run_id=run_id, attempt=attempt, at=now(), kind=kind, data=data))
+
+
+def _mine(run_id: int, attempt: int) -> Any:
+    return (run.c.id == run_id) & (run.c.attempt == attempt) & run.c.state.in_([str(state) for state in ACTIVE])
+
+
+def _run(row: RowMapping) -> Run:
+    typed = {
+        "spec": TrainingSpec(**row["spec"]),
+        "state": RunState(row["state"]),
+        "wish": Wish(row["wish"]) if row["wish"] else None,
+    }
+    return Run(**{**row, **typed})

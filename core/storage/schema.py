@@ -1,0 +1,254 @@
+"""The tables. Column comments give units where the name does not.
+
+Every `at` is seconds since the epoch (UTC). A label name is data: it stands in rows, never in a path.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+
+schema = MetaData()
+
+dataset = Table(
+    "dataset",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("name_key", String, nullable=False, unique=True),  # casefolded; removed ones get their id appended
+    Column("created_at", Float, nullable=False),
+    Column("removed_at", Float),
+    Column("labels_revision", Integer, nullable=False),
+    Column("fitted_revision", Integer, nullable=False),
+)
+
+label = Table(
+    "label",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    UniqueConstraint("dataset_id", "name"),
+)
+
+image = Table(
+    "image",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("label_id", ForeignKey("label.id")),
+    Column("split", String, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("added_at", Float, nullable=False),
+    Column("deleted_at", Float),
+    UniqueConstraint("dataset_id", "sha256"),
+    Index("image_by_label", "dataset_id", "deleted_at", "label_id", "id"),
+    Index("image_by_sha", "sha256"),
+)
+
+action = Table(
+    "action",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("who", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("summary", String, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("token", String, unique=True),  # a client's own name for it: sent twice, done once
+    Column("conflicts", JSON, nullable=False),
+    Column("undone_at", Float),
+)
+
+image_change = Table(
+    "image_change",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("action_id", ForeignKey("action.id"), nullable=False, index=True),
+    Column("image_id", ForeignKey("image.id"), nullable=False, index=True),
+    Column("before", JSON, nullable=False),  # {label_id, split, deleted_at}
+    Column("after", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),  # of the image after the change
+)
+
+vector = Table(
+    "vector",
+    schema,
+    Column("sha256", String, primary_key=True),
+    Column("row", Integer, nullable=False, unique=True),
+)
+
+vector_todo = Table(
+    "vector_todo",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", String, nullable=False, unique=True),
+    Column("tries", Integer, nullable=False),
+)
+
+upload = Table(
+    "upload",
+    schema,
+    Column("id", String, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id")),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+)
+
+upload_item = Table(
+    "upload_item",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("upload_id", ForeignKey("upload.id"), nullable=False),
+    Column("path", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("sha256", String),
+    Column("label", String),
+    Column("split", String, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String, nullable=False),
+    Column("reason", String),
+    UniqueConstraint("upload_id", "path"),
+    Index("upload_item_by_state", "upload_id", "state", "id"),
+    Index("upload_item_by_sha", "sha256"),
+)
+
+version = Table(
+    "version",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("name", String, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("images", Integer, nullable=False),
+    UniqueConstraint("dataset_id", "content_hash"),
+)
+
+version_image = Table(
+    "version_image",
+    schema,
+    Column("version_id", ForeignKey("version.id"), primary_key=True),
+    Column("image_id", ForeignKey("image.id"), primary_key=True),
+    Column("sha256", String, nullable=False),
+    Column("label_index", Integer, nullable=False),
+    Column("split", String, nullable=False),
+)
+
+run = Table(
+    "run",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("version_id", ForeignKey("version.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("wish", String),
+    Column("attempt", Integer, nullable=False),
+    Column("handle", String),
+    Column("step", Integer, nullable=False),
+    Column("total_steps", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("queued_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("heartbeat_at", Float),
+    Column("progress_at", Float),
+    Column("not_before", Float, nullable=False),
+    Column("crash_count", Integer, nullable=False),
+    Column("crash_step", Integer, nullable=False),
+    Column("error", String),
+)
+
+attempt = Table(
+    "attempt",
+    schema,
+    Column("run_id", ForeignKey("run.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("exit_code", Integer),
+    Column("reason", String),
+)
+
+metric = Table(
+    "metric",
+    schema,
+    Column("run_id", ForeignKey("run.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("value", Float),  # NULL: not a number
+)
+
+event = Table(
+    "event",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
+model = Table(
+    "model",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("architecture", String, nullable=False),
+    Column("run_id", ForeignKey("run.id"), unique=True),
+    Column("version_id", ForeignKey("version.id")),
+    Column("labels", JSON, nullable=False),
+    Column("accuracy", Float, nullable=False),
+    Column("interval_low", Float, nullable=False),
+    Column("interval_high", Float, nullable=False),
+    Column("measured_on", String, nullable=False),
+    Column("measured_n", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("folder", String, nullable=False),
+    Column("summary", JSON, nullable=False),
+)
+
+prediction = Table(
+    "prediction",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("model_id", ForeignKey("model.id"), nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("ranked", JSON, nullable=False),  # [[label, confidence], ...], best first
+    Column("milliseconds", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("corrected_label", String),
+    Column("image_id", ForeignKey("image.id")),
+)
+
+service = Table(
+    "service",
+    schema,
+    Column("name", String, primary_key=True),
+    Column("heartbeat_at", Float, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+migration = Table(
+    "migration",
+    schema,
+    Column("name", String, primary_key=True),
+    Column("at", Float, nullable=False),
+)

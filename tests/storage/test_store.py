@@ -1,0 +1,292 @@
+"""The contract of the store, on every database it claims to run on."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import Conflict, NotFound, StudioError
+from core.records import (
+    ItemState,
+    Metric,
+    Model,
+    ModelKind,
+    Ranked,
+    RunState,
+    Split,
+    TrainingSpec,
+    UploadItem,
+    VersionImage,
+    Wish,
+)
+from core.storage import Database, open_store
+from core.storage.migrations import migrate
+from core.storage.schema import migration
+from core.studio import Change, NewImage, Store, Where
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    yield open_store(f"sqlite:///{tmp_path / 'darkroom.db'}")
+
+
+def new_image(n: int, label: str | None = "cat") -> NewImage:
+    return NewImage(f"{n:064x}", f"{label}/{n}.jpg", label, Split.AUTO, 10, 20, "JPEG", 100)
+
+
+def add(store: Store, dataset_id: int, *images: NewImage) -> list[int]:
+    return list(store.images.add(dataset_id, images, "ann", "Added pictures").changed)
+
+
+def queued_run(store: Store) -> int:
+    dataset = store.datasets.create("runs")
+    (image_id,) = add(store, dataset.id, new_image(1))
+    version = store.versions.freeze(dataset.id, "v1", ["cat"], [VersionImage(image_id, f"{1:064x}", 0, Split.TRAIN)])
+    return store.runs.submit(dataset.id, version.id, "first", TrainingSpec("mlp", 3)).id
+
+
+def test_two_datasets_cannot_share_a_name_in_other_letter_case(store: Store) -> None:
+    store.datasets.create("Fruit")
+    with pytest.raises(Conflict, match="already"):
+        store.datasets.create("fruit")
+
+
+def test_a_removed_dataset_frees_its_name(store: Store) -> None:
+    first = store.datasets.create("fruit")
+    store.datasets.remove(first.id)
+    with pytest.raises(NotFound):
+        store.datasets.get(first.id)
+    assert store.datasets.create("fruit").id != first.id
+
+
+def test_the_same_bytes_are_kept_once(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    assert len(add(store, dataset.id, new_image(1), new_image(1), new_image(2))) == 2
+    assert add(store, dataset.id, new_image(1, "dog")) == []
+    assert [i.label for i in store.images.page(dataset.id, Where(order="oldest"), 0, 9)] == ["cat", "cat"]
+
+
+def test_a_label_keeps_its_position_when_others_come_and_go(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    first, _ = add(store, dataset.id, new_image(1, "b"), new_image(2, "a"))
+    store.images.change(dataset.id, "relabel", "s", [Change(first, label="c")], "ann")
+    assert [(label.name, label.position, label.images) for label in store.datasets.labels(dataset.id)] == [
+        ("b", 0, 0),
+        ("a", 1, 1),
+        ("c", 2, 1),
+    ]
+
+
+def test_a_change_made_on_an_old_revision_is_a_conflict_and_changes_nothing(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    (image,) = add(store, dataset.id, new_image(1))
+    assert store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="dog")], "ann").changed == (image,)
+    late = store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="cow")], "bob")
+    assert (late.changed, late.conflicts) == ((), (image,))
+    assert store.images.get(image).label == "dog"
+
+
+def test_the_same_token_twice_is_done_once(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    (image,) = add(store, dataset.id, new_image(1))
+    first = store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="dog")], "ann", token="t1")
+    again = store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="dog")], "ann", token="t1")
+    assert (again.changed, again.conflicts) == (first.changed, first.conflicts) == ((image,), ())
+    assert store.images.get(image).revision == 2
+
+
+def test_every_action_can_be_taken_back(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, *[new_image(n) for n in range(3)])
+    before = store.images.page(dataset.id, Where(), 0, 9)
+    changes = [Change(images[0], label="dog"), Change(images[1], deleted=True), Change(images[2], split=Split.TEST)]
+    done = store.images.change(dataset.id, "mixed", "s", changes, "ann")
+    assert store.images.count(dataset.id, Where()) == 2
+    assert done.action is not None
+    store.images.undo(done.action.id, "ann")
+    after = store.images.page(dataset.id, Where(), 0, 9)
+    assert [(i.id, i.label, i.split) for i in after] == [(i.id, i.label, i.split) for i in before]
+    with pytest.raises(Conflict):
+        store.images.undo(done.action.id, "ann")
+
+
+def test_undo_leaves_alone_what_somebody_changed_since(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    (image,) = add(store, dataset.id, new_image(1))
+    done = store.images.change(dataset.id, "relabel", "s", [Change(image, label="dog")], "ann")
+    store.images.change(dataset.id, "relabel", "s", [Change(image, label="cow")], "bob")
+    assert done.action is not None
+    assert store.images.undo(done.action.id, "ann").conflicts == (image,)
+    assert store.images.get(image).label == "cow"
+
+
+def test_undoing_an_import_takes_the_pictures_out_and_adding_again_brings_them_back(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    outcome = store.images.add(dataset.id, [new_image(1)], "ann", "Added")
+    assert outcome.action is not None
+    store.images.undo(outcome.action.id, "ann")
+    assert store.images.count(dataset.id, Where()) == 0
+    assert add(store, dataset.id, new_image(1, "dog")) == list(outcome.changed)
+    assert store.images.get(outcome.changed[0]).label == "dog"
+
+
+def test_every_change_of_labels_asks_for_a_new_fit(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    (image,) = add(store, dataset.id, new_image(1))
+    seen = store.datasets.get(dataset.id).labels_revision
+    store.images.change(dataset.id, "relabel", "s", [Change(image, label="dog")], "ann")
+    assert store.datasets.get(dataset.id).labels_revision == seen + 1
+    store.datasets.mark_fitted(dataset.id, seen + 1)
+    store.datasets.mark_fitted(dataset.id, seen)
+    assert store.datasets.get(dataset.id).fitted_revision == seen + 1
+
+
+def test_filters_find_what_they_say(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, new_image(1, "cat"), new_image(2, "100%_cat"), new_image(3, None))
+    cat = store.datasets.labels(dataset.id)[0]
+
+    def found(where: Where) -> list[int]:
+        return [image.id for image in store.images.page(dataset.id, where, 0, 9)]
+
+    assert found(Where(label_id=cat.id)) == [images[0]]
+    assert found(Where(unlabelled=True)) == [images[2]]
+    assert found(Where(text="100%_")) == [images[1]]
+    assert found(Where(ids=())) == []
+    assert found(Where(ids=(images[0], images[2]), order="oldest")) == [images[0], images[2]]
+
+
+def test_a_picture_that_kills_the_indexer_is_given_three_times(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    add(store, dataset.id, new_image(1))
+    assert [store.vectors.todo(8) for _ in range(4)] == [[f"{1:064x}"]] * 3 + [[]]
+    assert store.vectors.todo_count(dataset.id) == 0
+
+
+def test_a_vector_is_asked_for_once(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    add(store, dataset.id, new_image(1), new_image(2))
+    store.vectors.put({f"{1:064x}": store.vectors.next_row()})
+    assert store.vectors.todo(8) == [f"{2:064x}"]
+    assert (store.vectors.rows([f"{1:064x}", f"{2:064x}"]), store.vectors.next_row()) == ({f"{1:064x}": 0}, 1)
+    other = store.datasets.create("e")
+    add(store, other.id, new_image(1))
+    assert store.vectors.todo_count(other.id) == 0
+
+
+def test_an_item_sent_twice_is_counted_once(store: Store) -> None:
+    upload = store.uploads.create(None, "new")
+    item = UploadItem(upload.id, "cat/1.jpg", ItemState.RECEIVED, 7, label="cat")
+    store.uploads.receive(upload.id, [item])
+    store.uploads.receive(upload.id, [item])
+    assert (store.uploads.get(upload.id).received, store.uploads.get(upload.id).checked) == (1, 0)
+
+
+def test_accepted_items_get_vectors_before_they_are_added(store: Store) -> None:
+    upload = store.uploads.create(None, "new")
+    store.uploads.receive(upload.id, [UploadItem(upload.id, "cat/1.jpg", ItemState.RECEIVED, 7)])
+    store.uploads.settle(upload.id, [UploadItem(upload.id, "cat/1.jpg", ItemState.ACCEPTED, 7, f"{9:064x}")])
+    assert store.vectors.todo(9) == [f"{9:064x}"]
+    assert store.uploads.summary(upload.id)[ItemState.ACCEPTED] == 1
+
+
+def test_the_same_list_is_the_same_version(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    (image,) = add(store, dataset.id, new_image(1))
+    rows = [VersionImage(image, f"{1:064x}", 0, Split.TRAIN)]
+    first = store.versions.freeze(dataset.id, "a", ["cat"], rows)
+    assert store.versions.freeze(dataset.id, "b", ["cat"], rows).id == first.id
+    assert store.versions.freeze(dataset.id, "c", ["dog"], rows).id != first.id
+    assert store.versions.images(first.id) == rows
+
+
+def test_one_run_is_given_to_one_scheduler(store: Store) -> None:
+    run = queued_run(store)
+    given: list[int | None] = []
+    threads = [threading.Thread(target=lambda: given.append(store.runs.begin_attempt(run))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(given, key=str) == [1] + [None] * 7
+
+
+def test_a_replaced_attempt_can_write_nothing(store: Store) -> None:
+    run = queued_run(store)
+    old = store.runs.begin_attempt(run)
+    assert old == 1
+    store.runs.beat(run, old, "h", 5, 10, 0, [Metric(5, "train_loss", 1.0)])
+    assert store.runs.cas(run, [RunState.RUNNING], state=RunState.QUEUED)
+    new = store.runs.begin_attempt(run)
+    assert new == 2
+    with pytest.raises(PermissionError):
+        store.runs.beat(run, old, "h", 6, 10, 0, [Metric(6, "train_loss", 9.0)])
+    store.runs.drop_metrics_after(run, old, -1)
+    assert not store.runs.cas(run, [RunState.STARTING], fence=old, state=RunState.FAILED)
+    assert [m.step for m in store.runs.metrics(run)] == [5]
+    store.runs.drop_metrics_after(run, new, 4)
+    assert store.runs.metrics(run) == []
+
+
+def test_a_metric_written_twice_is_one_row_and_not_a_number_survives(store: Store) -> None:
+    run = queued_run(store)
+    attempt = store.runs.begin_attempt(run)
+    assert attempt is not None
+    for value in (1.0, math.nan):
+        store.runs.beat(run, attempt, "h", 1, 10, 0, [Metric(1, "train_loss", value)])
+    (row,) = store.runs.metrics(run)
+    assert math.isnan(row.value)
+
+
+def test_a_pause_never_overwrites_a_cancel(store: Store) -> None:
+    run = queued_run(store)
+    attempt = store.runs.begin_attempt(run)
+    assert attempt is not None
+    assert store.runs.request(run, Wish.CANCEL)
+    assert not store.runs.request(run, Wish.PAUSE)
+    assert store.runs.beat(run, attempt, "h", 1, 10, 0) is Wish.CANCEL
+
+
+def test_a_waiting_run_is_cancelled_at_once_and_never_comes_back(store: Store) -> None:
+    run = queued_run(store)
+    assert store.runs.request(run, Wish.CANCEL)
+    assert store.runs.get(run).state is RunState.CANCELLED
+    assert store.runs.begin_attempt(run) is None
+    assert not store.runs.request(run, "resume")
+
+
+def test_an_illegal_move_is_a_bug_not_a_wish(store: Store) -> None:
+    run = queued_run(store)
+    with pytest.raises(ValueError, match="illegal move"):
+        store.runs.cas(run, [RunState.SUCCEEDED], state=RunState.QUEUED)
+
+
+def test_a_correction_is_remembered_with_its_prediction(store: Store) -> None:
+    run = queued_run(store)
+    dataset_id = store.runs.get(run).dataset_id
+
+    def put(folder: str) -> Model:
+        measured = (0.9, (0.8, 1.0), "cross-validation", 10)
+        return store.models.put(dataset_id, ModelKind.INSTANT, "instant", ["cat"], *measured, folder, {})
+
+    model = put("a")
+    assert put("b").id == model.id
+    assert store.models.get(model.id).folder == "b"
+    prediction = store.predictions.add(dataset_id, model.id, f"{1:064x}", "x.jpg", [Ranked("cat", 0.9)], 12.0)
+    store.predictions.correct(prediction.id, "dog", 1)
+    (again,) = store.predictions.all(dataset_id)
+    assert (again.corrected_label, again.image_id, again.ranked) == ("dog", 1, (Ranked("cat", 0.9),))
+
+
+def test_data_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'darkroom.db'}"
+    open_store(url)
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(migration.insert().values(name="m999_future", at=0.0))
+    with pytest.raises(StudioError, match="newer Darkroom"):
+        migrate(database)
