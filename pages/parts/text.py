@@ -1,0 +1,67 @@
+"""Words: what people wrote is shown as they wrote it, and numbers are said as people say them."""
+
+from __future__ import annotations
+
+import re
+
+# Streamlit reads texts as Markdown with emoji codes (:smile:), colours (:red[..]), icons, LaTeX ($..$) and links.
+# A label may hold any of it. Backslashes switch Markdown off; the colon and the dollar are written as entities,
+# because their extensions look at the text before the backslash counts.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>^=\"'])")
+_ENTITIES = {ord("&"): "&amp;", ord(":"): "&#58;", ord("$"): "&#36;", ord("@"): "&#64;", ord("/"): "&#47;"}
+_LINES = re.compile(r"\s+")
+
+
+def literal(text: str) -> str:
+    """`text` for st.markdown, st.button and their like, so that they show it letter by letter, on one line."""
+    return _MARKDOWN.sub(r"\\\1", _LINES.sub(" ", text).strip()).translate(_ENTITIES)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """0..1 -> "93 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def count(number: int, one: str = "", many: str = "") -> str:
+    """1234 -> "1,234"; with a noun "1,234 pictures", where `many` is `one` with an s unless given."""
+    if not one:
+        return f"{number:,}"
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: "about 2 minutes"."""
+    if seconds < 2:
+        return "a moment"
+    if seconds < 50:
+        return f"about {round(seconds) if seconds < 10 else round(seconds / 5) * 5} seconds"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {count(max(1, minutes), 'minute')}"
+    hours, rest = divmod(minutes, 60)
+    if hours < 5 and rest:
+        return f"about {count(hours, 'hour')} {count(rest, 'minute')}"
+    return f"about {count(round(minutes / 60), 'hour')}"
+
+
+def ago(then: float, now: float) -> str:
+    """How long ago `then` was, both in seconds since the epoch: "5 minutes ago"."""
+    seconds = max(0.0, now - then)
+    for size, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{count(int(seconds // size), noun)} ago"
+    return "just now"
+
+
+def file_size(size_bytes: int) -> str:
+    """12_300_000 -> "12.3 MB"."""
+    if size_bytes < 1e6:
+        return f"{max(1, round(size_bytes / 1e3))} KB"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.1f} GB"
+
+
+def joined(names: list[str], limit: int = 3) -> str:
+    """ "a, b and c", or "a, b, c and 5 more"."""
+    if len(names) > limit:
+        return f"{', '.join(names[:limit])} and {len(names) - limit:,} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

@@ -1,0 +1,138 @@
+"""A real Chromium and a real server for the tests that need them, shared by all browser tests.
+
+Where Chromium is missing these tests are skipped with a line that says so; with `CI` set they fail instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+START_S = 60.0
+
+
+def executable() -> str:
+    """Chromium's path. Skips the test where there is none, or fails it under CI."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found:
+        return found
+    sentence = "Chromium is not installed (Debian: apt-get install chromium), so browser tests cannot run."
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@contextmanager
+def chromium(arguments: tuple[str, ...] = ()) -> Iterator[Browser]:
+    """A Chromium without a window."""
+    path = executable()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serve(app: str, environment: Mapping[str, str] | None = None, port: int = 0) -> Iterator[str]:
+    """Runs an ASGI app ("tests.components.fake:app") in a process of its own; gives its address once it answers."""
+    port = port or free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        app,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+    ]
+    with TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            if not _answers(address, process):
+                log.seek(0)
+                raise RuntimeError(f"{app} does not start:\n{log.read().decode(errors='replace')[-4000:]}")
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    return False
+
+
+def settled(page: Page) -> None:
+    """Waits until Streamlit is connected and no script runs."""
+    page.wait_for_timeout(155)  # Streamlit waits so long before it runs a script again
+    page.locator(
+        "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
+    ).wait_for(state="attached")
+
+
+@contextmanager
+def watched(browser: Browser, address: str, **context: object) -> Iterator[Page]:
+    """A fresh page; when the block ends, no request left for another host and no script failed.
+
+    `context` goes to `browser.new_context`: viewport, color_scheme, permissions ...
+    """
+    options: dict[str, object] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark", **context}
+    opened = browser.new_context(base_url=address, **options)  # type: ignore[arg-type]
+    page = opened.new_page()
+    foreign: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: None if _own(request.url, address) else foreign.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console", lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    try:
+        yield page
+        assert foreign == [], f"requests to other hosts: {foreign}"
+        assert errors == [], f"errors on the page: {errors}"
+    finally:
+        opened.close()
+
+
+def _own(url: str, address: str) -> bool:
+    return url.startswith((f"{address}/", f"{address.replace('http', 'ws', 1)}/", "data:", f"blob:{address}", "about:"))

@@ -1,0 +1,1 @@
+"""The browser components against a small server that misbehaves on demand."""

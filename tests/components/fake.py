@@ -1,0 +1,395 @@
+"""A stand-in for Darkroom's routes, as one ASGI app: plausible answers, kept in memory, with faults on demand.
+
+`POST /fake/reset` with {"faults": {...}} begins anew; `GET /fake/state` says what arrived. Faults:
+`drop_every` n: every nth state-changing request is done, but its answer is lost (503); `refuse_every` n: it is not
+done; `delay_ms`: each answer waits; `conflicts`: image ids that somebody else changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import json
+import math
+import re
+import struct
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.components import assets
+
+INDEX = (Path(st.__file__).parent / "static" / "index.html").read_text("utf-8")
+INLINE = [text for text in re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", INDEX, re.S) if text.strip()]
+HASHES = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in INLINE)
+POLICY = (
+    f"default-src 'self'; script-src 'self' blob: {HASHES}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self' data:; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
+)
+LABELS = ["coat", "dress", "shirt", "trousers"]
+
+
+class World:
+    """Everything that arrived, and the faults to make."""
+
+    def __init__(self, faults: dict[str, Any] | None = None) -> None:
+        self.faults = faults or {}
+        self.writes = 0
+        self.uploads: dict[str, dict[str, Any]] = {}
+        self.arrivals: Counter[str] = Counter()  # path -> how often its bytes were taken
+        self.images = {i: {"id": i, "revision": 1, "label": LABELS[i % 4], "deleted": False} for i in range(1, 400)}
+        self.names = list(LABELS)
+        self.actions: dict[int, list[dict[str, Any]]] = {}
+        self.tokens: dict[str, dict[str, Any]] = {}
+        self.applied: list[int] = []  # image ids in the order in which they were changed, once a change
+        self.predictions = 0
+        self.corrected: list[str] = []
+        self.instant_polls = 0
+        self.curve_polls: list[int] = []
+        self.step = 0
+
+
+WORLD = World()
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def writes(handler: Handler) -> Handler:
+    """A state-changing route: wants our header, and fails as the faults say."""
+
+    async def wrapped(request: Request) -> Response:
+        if request.headers.get("x-darkroom") != "1":
+            return JSONResponse({"error": "This request did not come from Darkroom."}, 403)
+        faults = WORLD.faults
+        WORLD.writes += 1
+        await asyncio.sleep(faults.get("delay_ms", 0) / 1000)
+        if faults.get("refuse_every") and WORLD.writes % faults["refuse_every"] == 0:
+            return JSONResponse({"error": "The server is busy."}, 500)
+        answer = await handler(request)
+        if faults.get("drop_every") and WORLD.writes % faults["drop_every"] == 0:
+            return JSONResponse({"error": "The answer was lost."}, 503)
+        return answer
+
+    return wrapped
+
+
+# ---- uploads -----------------------------------------------------------------------------------------
+
+
+async def create_upload(request: Request) -> Response:
+    sent = await request.json()
+    upload = f"u{len(WORLD.uploads) + 1}"
+    WORLD.uploads[upload] = {"name": sent["name"], "dataset_id": sent["dataset_id"], "state": "receiving", "files": {}}
+    WORLD.uploads[upload] |= {"archives": {}, "looks": 0}
+    return JSONResponse({"id": upload})
+
+
+async def take_batch(request: Request) -> Response:
+    body = await request.body()
+    (length,) = struct.unpack("<I", body[:4])
+    at = 4 + length
+    upload = WORLD.uploads[request.path_params["id"]]
+    for item in json.loads(body[4:at]):
+        WORLD.arrivals[item["path"]] += 1
+        upload["files"][item["path"]] = hashlib.sha256(body[at : at + item["size"]]).hexdigest()
+        at += item["size"]
+    assert at == len(body), "the head and the bytes disagree"
+    return JSONResponse({"received": len(upload["files"])})
+
+
+async def archive(request: Request) -> Response:
+    parts = WORLD.uploads[request.path_params["id"]]["archives"]
+    name = request.query_params["name"]
+    have = parts.setdefault(name, b"")
+    if request.method == "PUT":
+        if int(request.query_params["offset"]) != len(have):
+            return JSONResponse({"error": "This piece does not follow the last one."}, 409)
+        parts[name] = have + await request.body()
+        if WORLD.faults.pop("lose_chunk", None):
+            return JSONResponse({"error": "The answer was lost."}, 503)
+        if request.query_params.get("last"):
+            WORLD.uploads[request.path_params["id"]]["files"] |= {f"{LABELS[i % 4]}/{i}.jpg": str(i) for i in range(60)}
+    return JSONResponse({"size": len(parts[name])})
+
+
+async def finish_upload(request: Request) -> Response:
+    WORLD.uploads[request.path_params["id"]]["state"] = "checking"
+    return JSONResponse({})
+
+
+async def see_upload(request: Request) -> Response:
+    upload = WORLD.uploads.get(request.path_params["id"])
+    if upload is None:
+        return JSONResponse({"error": "There is no such upload."}, 404)
+    if upload["state"] == "checking":
+        upload["looks"] += 1
+        if upload["looks"] > WORLD.faults.get("looks", 2):
+            upload["state"] = "ready"
+    return JSONResponse(described(upload))
+
+
+def described(upload: dict[str, Any]) -> dict[str, Any]:
+    bad = {"txt": "It is not a picture, but text.", "zero": "The file is empty."}
+    problems = [{"path": p, "reason": bad[p.split(".")[-1]]} for p in upload["files"] if p.split(".")[-1] in bad]
+    good = [path for path in upload["files"] if path.split(".")[-1] not in bad]
+    labels = Counter(path.split("/")[-2] for path in good if "/" in path)
+    total = len(upload["files"])
+    sentence = f"{len(labels)} labels, {len(good)} pictures"
+    if problems:
+        sentence += f", {len(problems)} files left out"
+    return {
+        "state": upload["state"],
+        "received": total,
+        "checked": min(total, upload["looks"] * total // 3),
+        "accepted": len(good),
+        "duplicates": 0,
+        "ignored": 0,
+        "refused": len(problems),
+        "problems": problems[:50],
+        "labels": labels,
+        "unlabelled": sum("/" not in path for path in good),
+        "splits": {},
+        "sentence": sentence,
+        "seconds_left": 4.0,
+        "can_add": bool(good),
+        "advice": None
+        if len(labels) > 1
+        else "There is only one label. Add a second folder, so that a model can tell two apart.",
+    }
+
+
+async def add_upload(request: Request) -> Response:
+    upload = WORLD.uploads[request.path_params["id"]]
+    upload["state"] = "added"
+    return JSONResponse({"dataset_id": upload["dataset_id"] or 7, "added": described(upload)["accepted"]})
+
+
+async def drop_upload(request: Request) -> Response:
+    WORLD.uploads[request.path_params["id"]]["state"] = "cancelled"
+    return JSONResponse({})
+
+
+# ---- pictures and labels -----------------------------------------------------------------------------
+
+
+def drawn(number: int, side: int) -> bytes:
+    """A garment-like picture, another for each number: a silhouette on a lit ground."""
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[0:side, 0:side] / side - 0.5
+    ground = 0.55 + 0.35 * rng.random() + 0.25 * (x * rng.normal() + y * rng.normal())
+    kind = number % 4
+    half = [0.2 + 0.06 * y, 0.1 + 0.28 * (y + 0.5) ** 2, 0.24 - 0.1 * (y > -0.2), 0.17 + 0.0 * y][kind]
+    shape = (abs(x) < half) & (abs(y) < 0.38)
+    if kind == 3:
+        shape &= ~((abs(x) < 0.035) & (y > -0.2))
+    hue = rng.random(3) * 0.75 + 0.1
+    light = 0.75 + 0.5 * np.exp(-((x + 0.15) ** 2 + (y + 0.2) ** 2) * 8)
+    tint = np.array([1.0, 0.97, 0.92]) * ground[..., None]
+    rgb = np.where(shape[..., None], hue * light[..., None], tint) + rng.normal(0, 0.015, (side, side, 1))
+    out = io.BytesIO()
+    Image.fromarray((rgb.clip(0, 1) * 255).astype(np.uint8)).save(out, "WEBP", quality=82)
+    return out.getvalue()
+
+
+async def picture(request: Request) -> Response:
+    side = 384 if request.url.path.endswith("thumb") else 900
+    content = await asyncio.to_thread(drawn, int(request.path_params["id"]), side)
+    return Response(content, media_type="image/webp", headers={"cache-control": "private, max-age=3600"})
+
+
+async def change(request: Request) -> Response:
+    sent = await request.json()
+    if sent["token"] in WORLD.tokens:
+        return JSONResponse(WORLD.tokens[sent["token"]])
+    changed, conflicts, before = [], [], []
+    for wish in sent["changes"]:
+        image = WORLD.images[wish["image_id"]]
+        if wish["revision"] not in (None, image["revision"]) or image["id"] in WORLD.faults.get("conflicts", []):
+            image["label"] = "coat"
+            conflicts.append(image["id"])
+            continue
+        before.append(dict(image))
+        image |= {key: wish[key] for key in ("label", "deleted") if key in wish} | {"revision": image["revision"] + 1}
+        if image["label"] and image["label"] not in WORLD.names:
+            WORLD.names.append(image["label"])
+        changed.append(image["id"])
+        WORLD.applied.append(image["id"])
+    action = len(WORLD.actions) + 1
+    WORLD.actions[action] = before
+    answer = outcome(action if changed else None, changed, conflicts)
+    WORLD.tokens[sent["token"]] = answer
+    return JSONResponse(answer)
+
+
+def outcome(action: int | None, changed: list[int], conflicts: list[int]) -> dict[str, Any]:
+    images = [dict(WORLD.images[i]) for i in (*changed, *conflicts)]
+    for image in images:
+        image["label_id"] = WORLD.names.index(image["label"]) + 1 if image["label"] else None
+    return {
+        "action_id": action,
+        "summary": f"{len(changed)} changed",
+        "changed": changed,
+        "conflicts": conflicts,
+        "images": images,
+    }
+
+
+async def undo(request: Request) -> Response:
+    restored = []
+    for before in WORLD.actions[int(request.path_params["id"])]:
+        WORLD.images[before["id"]] |= before | {"revision": WORLD.images[before["id"]]["revision"] + 1}
+        restored.append(before["id"])
+    return JSONResponse(outcome(len(WORLD.actions), restored, []))
+
+
+# ---- predictions -------------------------------------------------------------------------------------
+
+
+async def predict(request: Request) -> Response:
+    body = await request.body()
+    try:
+        with Image.open(io.BytesIO(body)) as opened:
+            width, height = opened.size
+    except OSError:
+        return JSONResponse({"error": "This file is not a picture. Choose a JPEG, PNG, WebP or GIF."}, 422)
+    WORLD.predictions += 1
+    best = WORLD.corrected[-1] if WORLD.corrected else "shirt"
+    share = 0.91 if WORLD.corrected else 0.58
+    others = [name for name in LABELS if name != best]
+    rest = zip(others, (0.6, 0.3, 0.1), strict=True)
+    ranked = [{"label": best, "confidence": share}, *({"label": n, "confidence": (1 - share) * s} for n, s in rest)]
+    heat = [[math.exp(-((x - 3) ** 2 + (y - 2.5) ** 2) / 4) for x in range(7)] for y in range(7)]
+    near = [{"image_id": 4 * i + 2, "label": best, "similarity": 0.93 - 0.06 * i} for i in range(3)]
+    return JSONResponse(
+        {"id": WORLD.predictions, "ranked": ranked, "heat": heat, "neighbours": near, "milliseconds": 23.4}
+        | {"width": width, "height": height, "model": {"id": 3, "kind": "instant"}}
+    )
+
+
+async def correct(request: Request) -> Response:
+    WORLD.corrected.append((await request.json())["label"])
+    WORLD.instant_polls = 0
+    return JSONResponse({"image_id": 900, "dataset_id": 7})
+
+
+async def instant(request: Request) -> Response:
+    WORLD.instant_polls += 1
+    ready = WORLD.instant_polls > 2
+    labels = 10 + len(WORLD.corrected)
+    return JSONResponse(
+        {"state": "ready" if ready else "fitting", "revision": labels if ready else labels - 1}
+        | {"labels_revision": labels, "model_id": 3, "accuracy": 0.93, "interval": [0.9, 0.96]}
+        | {"sentence": "This model gets 93 of 100 right, give or take 3."}
+    )
+
+
+# ---- a run -------------------------------------------------------------------------------------------
+
+EPOCHS, STEPS = 12, 240
+
+
+async def curve(request: Request) -> Response:
+    since = int(request.query_params.get("since", -1))
+    WORLD.curve_polls.append(since)
+    run = int(request.path_params["id"])
+    if run == 1:  # grows by itself
+        WORLD.step = min(STEPS, WORLD.step + WORLD.faults.get("steps_a_poll", 20))
+        step = WORLD.step
+    else:
+        step = {2: STEPS, 3: 0}[run]
+    state = "queued" if run == 3 else "succeeded" if step == STEPS else "running"
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 0.05, STEPS + 1)
+    points: dict[str, list[list[float]]] = {"train_loss": [], "train_accuracy": [], "val_loss": [], "val_accuracy": []}
+    for at in range(max(1, since + 1), step + 1):
+        epoch = at * EPOCHS / STEPS
+        points["train_loss"].append([epoch, round(1.9 * math.exp(-epoch / 2.6) + 0.12 + noise[at] * 0.8, 4)])
+        points["train_accuracy"].append([epoch, round(0.97 - 0.62 * math.exp(-epoch / 2.2) + noise[at] * 0.25, 4)])
+        if at % (STEPS // EPOCHS) == 0:
+            drift = 0.013 * max(0.0, epoch - 8) ** 2
+            points["val_loss"].append([epoch, round(1.7 * math.exp(-epoch / 2.4) + 0.31 + drift, 4)])
+            points["val_accuracy"].append([epoch, round(0.93 - 0.52 * math.exp(-epoch / 2.0) - drift / 3, 4)])
+    done = step * EPOCHS // STEPS
+    best = {"epoch": min(done, 9), "val_loss": 0.36, "val_accuracy": 0.9246} if done else None
+    return JSONResponse(
+        {"state": state, "epoch": done, "epochs": EPOCHS, "total_steps": STEPS, "step": step, "points": points}
+        | {"best": best, "images_per_s": 412.0 if step else None, "last_step": step}
+        | {"seconds_left": (STEPS - step) * 0.6 if step and state == "running" else None}
+    )
+
+
+# ---- the rest ----------------------------------------------------------------------------------------
+
+
+async def asset(request: Request) -> Response:
+    try:
+        return FileResponse(assets.path(request.path_params["name"]), headers={"cache-control": "max-age=31536000"})
+    except KeyError:
+        return Response(status_code=404)
+
+
+async def reset(request: Request) -> Response:
+    WORLD.__init__((await request.json()).get("faults"))  # type: ignore[misc]
+    return JSONResponse({})
+
+
+async def state(request: Request) -> Response:
+    uploads = {
+        i: {**u, "archives": {unquote(n): hashlib.sha256(b).hexdigest() for n, b in u["archives"].items()}}
+        for i, u in WORLD.uploads.items()
+    }
+    return JSONResponse(
+        {"uploads": uploads, "arrivals": WORLD.arrivals, "images": list(WORLD.images.values())}
+        | {"applied": WORLD.applied, "corrected": WORLD.corrected, "curve_polls": WORLD.curve_polls}
+        | {"writes": WORLD.writes, "predictions": WORLD.predictions}
+    )
+
+
+class AddPolicy:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), (b"content-security-policy", POLICY.encode())]
+            await send(message)
+
+        await self.app(scope, receive, send_with_policy if scope["type"] == "http" else send)
+
+
+ROUTES = [
+    Route("/assets/{name}", asset),
+    Route("/fake/reset", reset, methods=["POST"]),
+    Route("/fake/state", state),
+    Route("/api/uploads", writes(create_upload), methods=["POST"]),
+    Route("/api/uploads/{id}/batch", writes(take_batch), methods=["POST"]),
+    Route("/api/uploads/{id}/archive", archive, methods=["GET", "PUT"]),
+    Route("/api/uploads/{id}/finish", writes(finish_upload), methods=["POST"]),
+    Route("/api/uploads/{id}/add", writes(add_upload), methods=["POST"]),
+    Route("/api/uploads/{id}", writes(drop_upload), methods=["DELETE"]),
+    Route("/api/uploads/{id}", see_upload),
+    Route("/api/images/{id:int}/thumb", picture),
+    Route("/api/images/{id:int}/view", picture),
+    Route("/api/predictions/{id:int}/picture", picture),
+    Route("/api/datasets/{id:int}/changes", writes(change), methods=["POST"]),
+    Route("/api/datasets/{id:int}/instant", instant),
+    Route("/api/actions/{id:int}/undo", writes(undo), methods=["POST"]),
+    Route("/api/predict", writes(predict), methods=["POST"]),
+    Route("/api/predictions/{id:int}/correct", writes(correct), methods=["POST"]),
+    Route("/api/runs/{id:int}/curve", curve),
+]
+app = st.App(Path(__file__).parent / "screens.py", routes=ROUTES, middleware=[Middleware(AddPolicy)])
