@@ -1,0 +1,312 @@
+"""`DecoderPool`: the Decoder that everything is handed. Cheap to import; its children start with the first picture.
+
+One thread a child takes jobs from one queue and keeps two in its child's hands, so that no child waits for us. What
+kills its child or takes too long is refused by itself; the child is replaced and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from core.errors import DiskFull, Refused, Unavailable
+from core.imaging.process import ChildDied, ChildProcess
+from core.studio import Checked, Pixels
+
+MIB = 1 << 20
+MOST_CHILDREN = 8
+IN_HAND = 2  # jobs a child holds: one it does, one it finds without waiting
+AHEAD = 4  # jobs per child that one caller may have open; bounds memory for endless sources
+JOBS_PER_CHILD = 5000  # then a fresh one: memory that long use left in pieces must not decide about a picture
+SIDE_FILES = (".thumb", ".rgb")
+TOO_COSTLY = Refused(
+    "Reading this picture takes too much time or memory. Please open it and save it again as an ordinary JPEG or PNG.",
+    "too_costly",
+)
+CLOSED = Unavailable("Pictures cannot be read just now, because Darkroom is closing. Please try again.")
+NO_CHILD = Unavailable("The process that reads pictures does not start. Run `python -m core doctor` to see why.")
+
+Reply = tuple[dict[str, Any], bytearray]
+
+
+class _Call:
+    """One caller's open jobs, and where their answers arrive."""
+
+    def __init__(self) -> None:
+        self.answers: queue.SimpleQueue[tuple[_Job, Reply | Exception]] = queue.SimpleQueue()
+        self.open = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    call: _Call
+    request: dict[str, Any]
+    content: bytes | None = None
+    tag: Any = None  # what the caller knows it by
+    deaths: int = field(default=0)  # children that ended while they had it in hand
+
+    def answer(self, answer: Reply | Exception) -> None:
+        self.call.answers.put((self, answer))
+
+
+class DecoderPool:
+    """Implements `core.studio.Decoder`. Any number of threads may call at once.
+
+    `children` 0: one a core, at most 8. A job may use `cpu_s` seconds of processor time and `wall_s` in all.
+    """
+
+    def __init__(
+        self, children: int = 0, picture_limit_bytes: int = 50 * MIB, cpu_s: int = 3, wall_s: float = 15.0
+    ) -> None:
+        self._most = children or min(_cores(), MOST_CHILDREN)
+        self._limit_bytes = picture_limit_bytes
+        self._cpu_s = cpu_s
+        self._wall_s = wall_s
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._idle = 0  # threads that wait for a job
+        self._threads: list[threading.Thread] = []
+        self._pids: dict[int, int] = {}  # thread -> child
+        self._closed = False
+
+    # ---- the port ------------------------------------------------------------------------------------
+
+    def check(self, sources: Iterable[Path]) -> Iterator[Checked]:
+        """See `Decoder.check`. Raises DiskFull or Unavailable when the results cannot be kept."""
+        wanted = (({"job": "check", "path": str(source)}, source) for source in sources)
+        for job, answer in self._stream(wanted):
+            yield _checked(job.tag, answer)
+
+    def pixels(self, source: Path | bytes) -> Pixels:
+        """See `Decoder.pixels`. Above 24 megapixels both sides come divided by a whole number."""
+        facts, content = self._ask({"job": "pixels"}, source)
+        return np.frombuffer(content, np.uint8).reshape(facts["height"], facts["width"], 3)
+
+    def resized(self, sources: Sequence[Path], side: int) -> Iterator[tuple[int, Pixels | None]]:
+        """See `Decoder.resized`. The whole picture is squashed to the square, antialiased bilinear."""
+        wanted = (({"job": "resized", "side": side, "path": str(path)}, at) for at, path in enumerate(sources))
+        for job, answer in self._stream(wanted):
+            if isinstance(answer, Refused):
+                yield job.tag, None
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                yield job.tag, np.frombuffer(answer[1], np.uint8).reshape(side, side, 3)
+
+    def view(self, source: Path | bytes, longest_side: int) -> bytes:
+        """See `Decoder.view`. A smaller picture is not enlarged."""
+        return bytes(self._ask({"job": "view", "side": longest_side}, source)[1])
+
+    def close(self) -> None:
+        """Ends the children; open calls raise Unavailable. May be called again."""
+        with self._changed:
+            self._closed = True
+            left = list(self._jobs)
+            self._jobs.clear()
+            self._changed.notify_all()
+        for job in left:
+            job.answer(CLOSED)
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The children alive now."""
+        return tuple(self._pids.values())
+
+    # ---- callers -------------------------------------------------------------------------------------
+
+    def _ask(self, request: dict[str, Any], source: Path | bytes) -> Reply:
+        """One job, ahead of all streams: somebody looks at the screen. Raises Refused, Unavailable."""
+        call = _Call()
+        if isinstance(source, bytes):
+            self._submit(_Job(call, request, source), urgent=True)
+        else:
+            self._submit(_Job(call, {**request, "path": str(source)}), urgent=True)
+        _, answer = call.answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        if "reason" in answer[0]:
+            raise Refused(answer[0]["reason"], answer[0]["kind"])
+        return answer
+
+    def _stream(self, wanted: Iterable[tuple[dict[str, Any], Any]]) -> Iterator[tuple[_Job, Reply | Exception]]:
+        """Answers in any order; never more than `AHEAD` jobs a child are open."""
+        call = _Call()
+        rest = iter(wanted)
+        try:
+            while True:
+                while call.open < AHEAD * self._most and (next_one := next(rest, None)) is not None:
+                    self._submit(_Job(call, next_one[0], tag=next_one[1]))
+                if not call.open:
+                    return
+                job, answer = call.answers.get()
+                call.open -= 1
+                if not isinstance(answer, Exception) and "reason" in answer[0]:
+                    answer = Refused(answer[0]["reason"], answer[0]["kind"])
+                yield job, answer
+        finally:
+            self._drop(call)
+
+    def _submit(self, job: _Job, urgent: bool = False) -> None:
+        with self._changed:
+            if self._closed:
+                raise CLOSED
+            job.call.open += 1
+            if urgent:
+                self._jobs.appendleft(job)
+            else:
+                self._jobs.append(job)
+            if self._idle == 0 and len(self._threads) < self._most:
+                thread = threading.Thread(target=self._work, name="decoder", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify()
+
+    def _drop(self, call: _Call) -> None:
+        """Takes back what no child has yet and waits for the rest, so that nothing is written after we return."""
+        with self._changed:
+            kept = [job for job in self._jobs if job.call is not call]
+            call.open -= len(self._jobs) - len(kept)
+            self._jobs = deque(kept)
+        while call.open:
+            call.answers.get()
+            call.open -= 1
+
+    # ---- one thread a child --------------------------------------------------------------------------
+
+    def _take(self, wait: bool) -> _Job | None:
+        """The next job; None when there is none (or, with `wait`, when the pool closes)."""
+        with self._changed:
+            if wait:
+                self._idle += 1
+                self._changed.wait_for(lambda: self._jobs or self._closed)
+                self._idle -= 1
+            if not self._jobs or self._closed:
+                return None
+            # A picture sent through the pipe could block us while the child blocks on an answer: only to a free child.
+            return self._jobs.popleft() if wait or self._jobs[0].content is None else None
+
+    def _put_back(self, jobs: Iterable[_Job]) -> None:
+        with self._changed:
+            if not self._closed:
+                self._jobs.extendleft(reversed(list(jobs)))
+                self._changed.notify_all()
+                return
+        for job in jobs:
+            job.answer(CLOSED)
+
+    def _work(self) -> None:
+        child: ChildProcess | None = None
+        while (job := self._take(wait=True)) is not None:
+            if child is None:
+                child = self._start(job)
+                if child is None:
+                    continue
+            if not self._serve(child, job):
+                self._pids.pop(threading.get_ident(), None)
+                child = None
+        if child is not None:
+            child.end()
+            self._pids.pop(threading.get_ident(), None)
+
+    def _start(self, job: _Job) -> ChildProcess | None:
+        try:
+            child = ChildProcess(self._limit_bytes, self._cpu_s)
+        except OSError:
+            job.answer(NO_CHILD)
+            return None
+        self._pids[threading.get_ident()] = child.pid
+        try:
+            child.wait_until_ready()
+            return child
+        except (ChildDied, TimeoutError):
+            child.end(0)
+            self._pids.pop(threading.get_ident(), None)
+            self._blame(job, lost=True, instead=NO_CHILD)
+            return None
+
+    def _serve(self, child: ChildProcess, first: _Job) -> bool:
+        """Keeps the child busy until there is nothing to do; False when it had to be ended."""
+        in_hand: deque[_Job] = deque()
+        job: _Job | None = first
+        for _ in range(JOBS_PER_CHILD):
+            while job is not None:
+                in_hand.append(job)
+                if not _send(child, job, self._wall_s):
+                    break
+                job = self._take(wait=False) if len(in_hand) < IN_HAND else None
+            if not in_hand:
+                return True
+            try:
+                reply = child.receive(time.monotonic() + self._wall_s)
+            except TimeoutError:
+                child.end(0)
+                self._blame(in_hand.popleft(), lost=False)
+                self._put_back(in_hand)
+                return False
+            except ChildDied as death:
+                self._blame(in_hand.popleft(), lost=death.exit_code != -signal.SIGXCPU)
+                self._put_back(in_hand)
+                return False
+            in_hand.popleft().answer(reply)
+            job = self._take(wait=False)
+        self._put_back(in_hand)
+        child.end(0)
+        return False
+
+    def _blame(self, job: _Job, lost: bool, instead: Exception = TOO_COSTLY) -> None:
+        """Its child ended. A loss that may have come from outside is tried once more; a limit has said all."""
+        job.deaths += 1
+        if lost and job.deaths < 2:
+            self._put_back([job])
+        else:
+            job.answer(instead)
+
+
+def _send(child: ChildProcess, job: _Job, wall_s: float) -> bool:
+    """False when the child no longer listens; what it still says comes out of `receive`."""
+    try:
+        child.send(job.request, job.content, time.monotonic() + wall_s)
+    except (BrokenPipeError, TimeoutError):
+        return False
+    return True
+
+
+def _checked(source: Path, answer: Reply | Exception) -> Checked:
+    if isinstance(answer, Refused):
+        for ending in SIDE_FILES:
+            source.with_name(source.name + ending).unlink(missing_ok=True)
+        return Checked(source, reason=str(answer), kind=answer.kind)
+    if isinstance(answer, Exception):
+        raise answer
+    facts = answer[0]
+    if "fault" in facts:
+        if facts["fault"] in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("The disk is full. Please free some space; nothing that was accepted is lost.")
+        raise Unavailable(f"The data folder cannot be written to ({os.strerror(facts['fault'])}).")
+    return Checked(source, facts["sha256"], facts["size"], facts["format"], facts["width"], facts["height"])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,122 @@
+"""One decoding child as its parent sees it: start it, send it jobs, receive answers before a deadline, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+START_S = 60.0  # an interpreter on a busy machine
+END_S = 2.0
+PIPE_BYTES = 1 << 20
+MOST_ANSWER_BYTES = 80_000_000  # a picture of 24 megapixels and some; a child that says more has gone mad
+KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+class ChildDied(Exception):
+    """The child is gone. `exit_code` as in subprocess: negative is a signal."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+class ChildProcess:
+    """Not for several threads: the one that starts it must use it, and must live as long as it does."""
+
+    def __init__(self, limit_bytes: int, cpu_s: int) -> None:
+        """Raises OSError when no process can be started. The child may still be starting when this returns."""
+        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, "-E", "-s", "-m", "core.imaging.child", str(limit_bytes), str(cpu_s)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=ROOT,
+            env=environment | ONE_THREAD | {"PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        assert self._process.stdin and self._process.stdout
+        self.pid = self._process.pid
+        self._jobs = self._process.stdin.fileno()
+        self._answers = self._process.stdout.fileno()
+        self._read = bytearray()
+        os.set_blocking(self._jobs, False)
+        os.set_blocking(self._answers, False)
+        for end in (self._jobs, self._answers):
+            with contextlib.suppress(AttributeError, OSError):  # larger pipes are Linux's, and only a matter of speed
+                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def wait_until_ready(self) -> None:
+        """Raises ChildDied, TimeoutError."""
+        self.receive(time.monotonic() + START_S)
+
+    def send(self, job: dict[str, Any], content: bytes | None, deadline: float) -> None:
+        """Raises BrokenPipeError when the child is gone, TimeoutError when it does not listen."""
+        header = job if content is None else {**job, "bytes": len(content)}
+        for part in (json.dumps(header).encode() + b"\n", content or b""):
+            rest = memoryview(part)
+            while rest:
+                self._wait(self._jobs, select.POLLOUT, deadline)
+                with contextlib.suppress(BlockingIOError):
+                    rest = rest[os.write(self._jobs, rest) :]
+
+    def receive(self, deadline: float) -> tuple[dict[str, Any], bytearray]:
+        """The next answer: its facts and its raw bytes. Raises ChildDied, TimeoutError (`time.monotonic`)."""
+        while (end := self._read.find(b"\n")) < 0:
+            self._wait(self._answers, select.POLLIN, deadline)
+            with contextlib.suppress(BlockingIOError):
+                if not (chunk := os.read(self._answers, 65536)):
+                    raise ChildDied(self.end(0.5))
+                self._read += chunk
+        try:
+            facts = json.loads(self._read[:end])
+            size = int(facts.pop("bytes"))
+        except (ValueError, KeyError, AttributeError):
+            size = -1
+        if not 0 <= size <= MOST_ANSWER_BYTES:
+            raise ChildDied(self.end(0))
+        content = bytearray(size)
+        head = self._read[end + 1 : end + 1 + size]
+        content[: len(head)] = head
+        self._read = self._read[end + 1 + size :]
+        self._fill(memoryview(content)[len(head) :], deadline)
+        return facts, content
+
+    def _fill(self, rest: memoryview, deadline: float) -> None:
+        while rest:
+            self._wait(self._answers, select.POLLIN, deadline)
+            with contextlib.suppress(BlockingIOError):
+                if not (count := os.readv(self._answers, [rest])):
+                    raise ChildDied(self.end(0.5))
+                rest = rest[count:]
+
+    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+            raise TimeoutError
+
+    def end(self, patience_s: float = END_S) -> int:
+        """Closes its input, waits, kills; the exit code. May be called again."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._process.stdout.close()
+        return self._process.wait()

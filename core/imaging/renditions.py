@@ -1,0 +1,44 @@
+"""What is made from a decoded picture: the thumbnail, the indexer's input, training pictures, views.
+
+Everything is drawn anew from pixels, so none of it can carry metadata.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from core.imaging.upright import Picture
+
+THUMB_SIDE = 384  # px, the longest
+INPUT_SIDE = 224  # px, what the indexer's network takes
+# Reduced decoding keeps twice the target: finer than that, the eye and the network see no difference.
+THUMB_NEED = (2 * INPUT_SIDE, 2 * THUMB_SIDE)
+
+
+def squash(picture: Image.Image, side: int) -> bytes:
+    """side x side x 3 bytes: the whole picture, its shape ignored, antialiased bilinear."""
+    if picture.size != (side, side):
+        picture = picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=None)
+    return picture.tobytes()
+
+
+def webp(picture: Image.Image, longest: int, quality: int, method: int) -> bytes:
+    """A WebP of at most `longest` px, never enlarged."""
+    scale = longest / max(picture.size)
+    if scale < 1:
+        size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
+        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    target = io.BytesIO()
+    picture.save(target, "WEBP", quality=quality, method=method)
+    return target.getvalue()
+
+
+def thumbnail(picture: Image.Image) -> bytes:
+    # Method 1 of 0..6 takes a third of the default's time and makes files about 4 % larger.
+    return webp(picture, THUMB_SIDE, quality=80, method=1)
+
+
+def reduced(picture: Picture, factor: int) -> Image.Image:
+    return picture.rgb(factor)
