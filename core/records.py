@@ -53,6 +53,7 @@ class ModelKind(StrEnum):
 
 class UploadState(StrEnum):
     RECEIVING = "receiving"  # files still arrive
+    IMPORTING = "importing"  # files still arrive from the command line, which looks at them itself
     CHECKING = "checking"  # all arrived; the indexer still looks at some
     READY = "ready"  # everything looked at; waits for the person's yes
     ADDED = "added"

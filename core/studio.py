@@ -217,7 +217,7 @@ class UploadStore(Protocol):
         """With counts. Raises NotFound."""
 
     def open(self) -> list[Upload]:
-        """Neither added nor cancelled, oldest first."""
+        """Those that wait for the indexer or a person, oldest first."""
 
     def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         """Upserts by path."""
@@ -227,6 +227,9 @@ class UploadStore(Protocol):
 
     def settle(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         """Writes what the check found. Accepted bytes go on the vectors' to-do list."""
+
+    def by_sha(self, upload_id: str, sha256s: Sequence[str]) -> dict[str, UploadItem]:
+        """Accepted items with these bytes."""
 
     def summary(self, upload_id: str) -> dict[ItemState, int]: ...
     def move(
@@ -376,7 +379,7 @@ class Files(Protocol):
     def vectors(self) -> Path: ...
     def lock(self, name: str) -> Path: ...
     def keep_pictures(self, checked: Sequence[Checked]) -> None:
-        """Moves accepted files with `.thumb` and `.rgb` to their places, durably, all at once."""
+        """Links accepted files with `.thumb` and `.rgb` to their places, durably; the caller removes the sources."""
 
     def write(self, path: Path, content: bytes) -> None:
         """Beside, fsync, rename, fsync of the folder."""
@@ -411,6 +414,12 @@ class Engine(Protocol):
 
     def clear(self, handle: str) -> bool:
         """Kills what is left of the group; True once it is empty."""
+
+    def exit_code(self, handle: str) -> int | None:
+        """Of a trainer that ended; below 0: the signal that ended it; None: not known."""
+
+    def log_tail(self, run_id: int, attempt: int) -> str:
+        """The last lines that an attempt said; empty when there are none."""
 
 
 class Predictor(Protocol):

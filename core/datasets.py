@@ -1,0 +1,102 @@
+"""Datasets: pictures with labels, and what people do to them. Every change is one action and can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core import names
+from core.errors import NotFound, Refused
+from core.records import Action, Dataset, Image, Label, Split
+from core.studio import Change, Outcome, Studio, Where
+
+KINDS = ("relabel", "delete", "restore", "split")
+MAX_CHANGES = 100_000  # in one action
+
+
+def find(studio: Studio, name_or_id: str) -> Dataset:
+    """By name, or by id. Raises NotFound with the names there are."""
+    if found := studio.store.datasets.find(names.clean(name_or_id)):
+        return found
+    if name_or_id.isdecimal():
+        return studio.store.datasets.get(int(name_or_id))
+    there = ", ".join(dataset.name for dataset in studio.store.datasets.all()[:8]) or "none yet"
+    raise NotFound(f"There is no dataset “{name_or_id}”. There is: {there}.")
+
+
+def all_of(studio: Studio) -> list[Dataset]:
+    """Newest first."""
+    return studio.store.datasets.all()
+
+
+def get(studio: Studio, dataset_id: int) -> Dataset:
+    """Raises NotFound."""
+    return studio.store.datasets.get(dataset_id)
+
+
+def create(studio: Studio, name: str) -> Dataset:
+    """Raises Conflict when the name is taken, Refused when nothing of it can be seen."""
+    return studio.store.datasets.create(names.require(name, "dataset"))
+
+
+def rename(studio: Studio, dataset_id: int, name: str) -> None:
+    studio.store.datasets.rename(dataset_id, names.require(name, "dataset"))
+
+
+def remove(studio: Studio, dataset_id: int) -> None:
+    """Hides the dataset with its models."""
+    studio.store.datasets.remove(get(studio, dataset_id).id)
+
+
+def labels(studio: Studio, dataset_id: int) -> list[Label]:
+    """Those in use, in order of position (which decides the colour)."""
+    return [label for label in studio.store.datasets.labels(dataset_id) if label.images]
+
+
+def page(studio: Studio, dataset_id: int, where: Where, offset: int = 0, limit: int = 60) -> tuple[list[Image], int]:
+    """A page of images, and how many there are in all."""
+    return studio.store.images.page(dataset_id, where, offset, limit), studio.store.images.count(dataset_id, where)
+
+
+def change(studio: Studio, dataset_id: int, kind: str, changes: Sequence[Change], token: str | None = None) -> Outcome:
+    """Relabels, deletes, restores or moves images: one action, done once for each `token`.
+
+    Raises:
+        NotFound: no such dataset. Refused: a kind nobody knows, too many at once, or a label without a name.
+    """
+    get(studio, dataset_id)
+    if kind not in KINDS or not changes or len(changes) > MAX_CHANGES:
+        raise Refused("That change is not one Darkroom knows.", "change")
+    clean = [_clean(one) for one in changes]
+    return studio.store.images.change(dataset_id, kind, _summary(kind, clean), clean, studio.who, token)
+
+
+def undo(studio: Studio, action_id: int) -> Outcome:
+    """Takes one action back. Raises NotFound, Conflict (taken back already)."""
+    return studio.store.images.undo(action_id, studio.who)
+
+
+def last_action(studio: Studio, dataset_id: int) -> Action | None:
+    """The newest action that can still be taken back."""
+    actions = studio.store.images.actions(dataset_id, 20)
+    return next((one for one in actions if one.undone_at is None and one.kind != "undo"), None)
+
+
+def _clean(one: Change) -> Change:
+    if one.label is None or one.label == "\0keep":
+        return one
+    return Change(one.image_id, one.revision, names.require(one.label, "label"), one.split, one.deleted)
+
+
+def _summary(kind: str, changes: Sequence[Change]) -> str:
+    many = f"{len(changes):,} picture{'s' if len(changes) != 1 else ''}"
+    wanted = {one.label for one in changes}
+    if kind == "relabel" and len(wanted) == 1:
+        label = wanted.pop()
+        return f"Labelled {many} “{label}”" if label else f"Took the label off {many}"
+    splits = {one.split for one in changes}
+    if kind == "split" and len(splits) == 1:
+        return f"Moved {many} to {_SPLIT_WORDS[splits.pop() or Split.AUTO]}"
+    return {"relabel": "Relabelled ", "delete": "Deleted ", "restore": "Restored ", "split": "Moved "}[kind] + many
+
+
+_SPLIT_WORDS = {Split.AUTO: "automatic", Split.TRAIN: "training", Split.VALIDATION: "validation", Split.TEST: "test"}

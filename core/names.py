@@ -1,0 +1,42 @@
+"""Names that people give: labels, datasets, models. A name is data and is kept as literally as can be shown safely."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from core.errors import Refused
+
+MAX_LENGTH = 100
+_JOINERS = {"\u200c", "\u200d"}  # they hold emoji families and several scripts together
+_NUMBER = re.compile(r"(\d+)")
+
+
+def clean(name: str) -> str:
+    """The name in normal form NFC, without control and direction characters, trimmed, at most 100 characters long.
+
+    Nothing may be left of it: then ''.
+    """
+    name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
+    # Cc control, Cf invisible format (direction overrides among them), Cs/Co/Cn: nothing a person could see.
+    kept = [c if c not in "\t\r\n" else " " for c in name if c in "\t\r\n" or c in _JOINERS or _visible(c)]
+    return " ".join("".join(kept).split())[:MAX_LENGTH].strip()
+
+
+def require(name: str, what: str) -> str:
+    """The clean name, or Refused when nothing is left of it. `what` is the noun: label, dataset."""
+    if not (cleaned := clean(name)):
+        raise Refused(f"A {what} needs a name that can be seen. Please type one.", "name")
+    return cleaned
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts as people do: label 2 before label 10, letter case aside."""
+    parts = _NUMBER.split(name.casefold())
+    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def _visible(character: str) -> bool:
+    category = unicodedata.category(character)
+    # Cf holds the variation tag characters of flags, too; those are harmless.
+    return category not in ("Cc", "Cs", "Co", "Cn") and (category != "Cf" or 0xE0020 <= ord(character) <= 0xE007F)
