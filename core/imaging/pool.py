@@ -6,7 +6,6 @@ kills its child or takes too long is refused by itself; the child is replaced an
 
 from __future__ import annotations
 
-import errno
 import os
 import queue
 import signal
@@ -21,7 +20,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from core.errors import DiskFull, Refused, Unavailable
+from core.errors import Refused, Unavailable
+from core.imaging.disk import write_failure
 from core.imaging.process import ChildDied, ChildProcess
 from core.studio import Checked, Pixels
 
@@ -302,9 +302,7 @@ def _checked(source: Path, answer: Reply | Exception) -> Checked:
         raise answer
     facts = answer[0]
     if "fault" in facts:
-        if facts["fault"] in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull("The disk is full. Please free some space; nothing that was accepted is lost.")
-        raise Unavailable(f"The data folder cannot be written to ({os.strerror(facts['fault'])}).")
+        raise write_failure(facts["fault"])
     return Checked(source, facts["sha256"], facts["size"], facts["format"], facts["width"], facts["height"])
 
 

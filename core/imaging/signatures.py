@@ -10,7 +10,6 @@ import zlib
 
 JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # after entropy-coded data: neither stuffing nor a restart
 HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
-PNG_START = b"\x89PNG\r\n\x1a\n"
 GIF_START = re.compile(rb"GIF\d\d[a-z]?")
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -85,11 +84,11 @@ def offered_format(data: bytes) -> str | None:
     """The name of the offered format that these bytes begin like, by Pillow's name for it; None for any other."""
     if data.startswith(b"\xff\xd8"):
         return "JPEG" if data[2:3] in (b"\xff", b"") else None
-    if data.startswith(b"\x89PNG") or data == PNG_START[: len(data)]:
+    if data.startswith(b"\x89PNG"):
         return "PNG"
     if GIF_START.match(data):
         return "GIF"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP"[: len(data) - 8 if len(data) > 8 else 0]:
+    if data.startswith(b"RIFF") and b"WEBP".startswith(data[8:12]):
         return "WEBP"
     if data.startswith(TIFF_STARTS):
         return "TIFF"
