@@ -1,0 +1,43 @@
+"""The gallery: a contact sheet to look through and relabel, or one large picture after another to label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pages.components.mounting import component
+from pages.parts.theme import label_colour
+
+_mount = component("gallery", triggers=("changed", "next"), min_height=420)
+_COLOURS = 30
+
+
+def gallery(
+    key: str,
+    dataset_id: int,
+    images: Sequence[Mapping[str, Any]],
+    labels: Sequence[Mapping[str, Any]],
+    page: str,
+    mode: Literal["sheet", "label"] = "sheet",
+) -> dict[str, Any]:
+    """Draws the pictures; labelling, deleting and undoing go to the server without a run of this page.
+
+    Gives `{"changed": {"changed": [image ids], "conflicts": [image ids]} or None, "next": {"labelled": n} or None}`:
+    what happened since the last run. `next` comes once, when the last picture of a labelling page is behind.
+
+    Args:
+        images: {"id", "revision", "label", "label_id", "name", "width", "height"}; for mode "label" also
+            "suggestion" and "confidence" (0..1), where a model has one.
+        labels: {"id", "name", "color"} in order of position; the first nine have the keys 1 to 9.
+        page: names what is shown (filter, page number ...). While it stays the same the pictures on screen keep their
+            places, whatever `images` says; a new value draws them anew.
+    """
+    data = {
+        "dataset_id": dataset_id,
+        "images": [dict(image) for image in images],
+        "labels": [dict(label) for label in labels],
+        "page": page,
+        "mode": mode,
+        "palette": [label_colour(position) for position in range(_COLOURS)],
+    }
+    return _mount(key, data, needs=("queue.js", "gallery_sheet.js", "gallery_desk.js"))
