@@ -1,7 +1,7 @@
 """The packaged EfficientNet-Lite0: weights for training and, by `python -m core.learning.backbone OUT.onnx`, a graph.
 
-The graph, made once, is what everyone without torch computes vectors with: `pixels` uint8 RGB (N, H, W, 3) of any size in,
-`vector` (N, 1280) and `features` (N, 1280, 7, 7) out. Nothing is fetched from anywhere.
+The graph is what everyone without torch computes vectors with: `pixels` uint8 RGB (N, H, W, 3) of any size in,
+`vector` (N, 1280) and `features` (N, 1280, 7, 7) out. It is made once. Nothing is fetched from anywhere.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import importlib.resources
 import os
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import timm
 import torch
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.padding import get_same_padding
 from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
+from torch.nn import functional
 
 from core.errors import StudioError
 from core.graphs import set_metadata, with_preprocessing
@@ -32,32 +36,99 @@ def weights_path() -> Path:
     return Path(str(folder)) / "models" / "efficientnet-lite0-57934424.pth"
 
 
-def load_backbone(num_classes: int) -> EfficientNet:
-    """timm's `tf_efficientnet_lite0` with the packaged weights and, unless `num_classes` is 1000, a fresh classifier.
+class _PaddedConv(torch.autograd.Function):
+    """How the tracer sees a FixedSame: one Conv node with uneven padding, which torch's own convolution cannot have."""
+
+    @staticmethod
+    def forward(ctx: Any, pixels: Tensor, weight: Tensor, conv: FixedSame) -> Tensor:
+        padded = functional.pad(pixels, conv.edges)
+        return functional.conv2d(padded, weight, None, conv.stride, 0, conv.dilation, conv.groups)
+
+    @staticmethod
+    def symbolic(g: Any, pixels: Any, weight: Any, conv: FixedSame) -> Any:
+        left, right, top, bottom = conv.edges
+        return g.op(
+            "Conv",
+            pixels,
+            weight,
+            kernel_shape_i=conv.kernel_size,
+            strides_i=conv.stride,
+            dilations_i=conv.dilation,
+            group_i=conv.groups,
+            pads_i=(top, left, bottom, right),
+        )
+
+
+class FixedSame(nn.Conv2d):
+    """timm's Conv2dSame for one size of picture: the padding is a constant, which is quicker and exports cleanly."""
+
+    def __init__(self, conv: Conv2dSame, height: int, width: int) -> None:
+        kernel, stride, dilation = conv.kernel_size, conv.stride, conv.dilation
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            (kernel[0], kernel[1]),
+            (stride[0], stride[1]),
+            dilation=(dilation[0], dilation[1]),
+            groups=conv.groups,
+            bias=False,
+        )
+        self.weight = conv.weight
+        sizes = zip((width, height), kernel[::-1], stride[::-1], dilation[::-1], strict=True)
+        totals = [get_same_padding(*size) for size in sizes]
+        self.edges = [part for total in totals for part in (total // 2, total - total // 2)]  # left, right, top, bottom
+
+    def forward(self, input: Tensor) -> Tensor:
+        if torch.onnx.is_in_onnx_export():
+            return cast(Tensor, _PaddedConv.apply(input, self.weight, self))
+        return super().forward(functional.pad(input, self.edges))
+
+
+def fix_padding(network: nn.Module, side: int) -> None:
+    """Replaces every Conv2dSame by a FixedSame for (side, side) pictures; weights and their names stay."""
+    sizes: dict[nn.Module, tuple[int, int]] = {}
+
+    def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        sizes[module] = (inputs[0].shape[2], inputs[0].shape[3])
+
+    found = [(name, module) for name, module in network.named_modules() if isinstance(module, Conv2dSame)]
+    hooks = [module.register_forward_pre_hook(note) for _, module in found]
+    training = network.training
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, 3, side, side))
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    for name, module in found:
+        network.set_submodule(name, FixedSame(module, *sizes[module]))
+
+
+def load_backbone(num_classes: int, side: int = SIDE) -> EfficientNet:
+    """timm's `tf_efficientnet_lite0` for (side, side) pictures with the packaged weights and a fresh classifier.
 
     Raises:
         StudioError: the package holds other weights than this program knows.
     """
     packaged = torch.load(weights_path(), map_location="cpu", weights_only=True)
     network = timm.create_model("tf_efficientnet_lite0", num_classes=1000)
+    assert isinstance(network, EfficientNet)
     wanted = network.state_dict()
     # The same network under other names: the tensors correspond in order, which their shapes confirm.
     if [value.shape for value in packaged.values()] != [value.shape for value in wanted.values()]:
-        raise StudioError(f"The weights in {PACKAGE} do not fit this network. Run `make setup` again.")
+        raise StudioError(f"The weights in {PACKAGE} do not fit this network. Install the pinned version again.")
     network.load_state_dict(dict(zip(wanted, packaged.values(), strict=True)))
-    if num_classes != 1000:
-        network.reset_classifier(num_classes)
-    assert isinstance(network, EfficientNet)
+    fix_padding(network, side)
+    network.reset_classifier(num_classes)
     return network
 
 
 class _Vectors(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.network = load_backbone(1000)
+        self.network = load_backbone(0)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.network.forward_features(pixels)
+        features: Tensor = self.network.forward_features(pixels)
         return features.mean((2, 3)), features
 
 
