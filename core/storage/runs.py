@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, case, delete, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, select, true, update
 
 from core.errors import NotFound
 from core.records import Event, Metric, Run, RunState, TrainingSpec, Wish
@@ -17,7 +17,7 @@ from core.storage.schema import event, metric, model, run
 
 ACTIVE = (RunState.STARTING, RunState.RUNNING)
 MOVES: dict[RunState, set[RunState]] = {
-    RunState.QUEUED: {RunState.STARTING, RunState.CANCELLED},
+    RunState.QUEUED: {RunState.STARTING, RunState.PAUSED, RunState.CANCELLED},
     RunState.STARTING: {
         RunState.RUNNING,
         RunState.QUEUED,
@@ -69,18 +69,33 @@ class Runs:
 
     def request(self, run_id: int, wish: Wish | Literal["resume"]) -> bool:
         if wish == "resume":
-            return self.cas(run_id, [RunState.PAUSED], state=RunState.QUEUED, wish=None, queued_at=now())
-        waiting = [RunState.QUEUED, RunState.PAUSED]
-        if wish in (Wish.CANCEL, Wish.STOP):
-            # A run that never trained has no best model to keep: stopping it is cancelling it.
-            if self.cas(run_id, waiting, state=RunState.CANCELLED, finished_at=now()):
+            fresh: dict[str, Any] = {"wish": None, "error": None, "not_before": 0.0, "crash_count": 0}
+            return self.cas(run_id, [RunState.PAUSED], state=RunState.QUEUED, queued_at=now(), **fresh)
+        if wish is Wish.PAUSE:
+            weaker: Any = run.c.wish.is_(None)  # a pause never overwrites a stop
+            if self._ask(run_id, [RunState.QUEUED], weaker, state=str(RunState.PAUSED)):
                 return True
-            weaker: Any = run.c.wish.is_(None) | (run.c.wish != str(Wish.CANCEL))
         else:
-            weaker = run.c.wish.is_(None)  # a pause never overwrites a stop
-        mine = (run.c.id == run_id) & run.c.state.in_([str(state) for state in ACTIVE]) & weaker
+            weaker = run.c.wish.is_(None) | (run.c.wish != str(Wish.CANCEL))
+            # A run that never trained has no best model to keep: stopping it is cancelling it.
+            waiting = [RunState.QUEUED, RunState.PAUSED]
+            untrained = run.c.step == 0 if wish is Wish.STOP else true()
+            ended = {"state": str(RunState.CANCELLED), "wish": None, "finished_at": now()}
+            if self._ask(run_id, waiting, untrained, **ended):
+                return True
+            # One that did train starts once more, to end with the best model of its checkpoint.
+            if self._ask(run_id, waiting, weaker, state=str(RunState.QUEUED), wish=str(wish), not_before=0.0):
+                return True
+        return self._ask(run_id, ACTIVE, weaker, wish=str(wish))
+
+    def _ask(self, run_id: int, states: Sequence[RunState], condition: Any, **values: Any) -> bool:
+        mine = (run.c.id == run_id) & run.c.state.in_([str(state) for state in states]) & condition
         with self._db.write() as connection:
-            return connection.execute(update(run).where(mine).values(wish=str(wish))).rowcount == 1
+            number = connection.execute(update(run).where(mine).values(values).returning(run.c.attempt)).scalar()
+            if number is not None:
+                told = {"wish": values["wish"]} if values.get("wish") else {}
+                self._say(connection, run_id, number, values.get("state", "asked"), told)
+        return number is not None
 
     def metrics(self, run_id: int, after_step: int = -1) -> list[Metric]:
         query = select(metric).where(metric.c.run_id == run_id, metric.c.step > after_step).order_by(metric.c.step)
@@ -118,6 +133,7 @@ class Runs:
             "heartbeat_at": now(),
             "progress_at": now(),
             "handle": None,
+            "error": None,
         }
         with self._db.write() as connection:
             number = connection.execute(update(run).where(queued).values(values).returning(run.c.attempt)).scalar()
@@ -157,7 +173,8 @@ class Runs:
             "total_steps": total_steps,
             "epoch": epoch,
             "started_at": case((run.c.started_at.is_(None), at), else_=run.c.started_at),
-            "progress_at": case((run.c.step != step, at), else_=run.c.progress_at),
+            # Whoever has something to tell makes progress, steps or none: pictures are prepared, a model is scored.
+            "progress_at": at if metrics or events else case((run.c.step != step, at), else_=run.c.progress_at),
         }
         with self._db.write() as connection:
             row = connection.execute(
