@@ -212,7 +212,7 @@ class VectorStore(Protocol):
 
 
 class UploadStore(Protocol):
-    def create(self, dataset_id: int | None, name: str) -> Upload: ...
+    def create(self, dataset_id: int | None, name: str, add_when_ready: bool = False) -> Upload: ...
     def get(self, upload_id: str) -> Upload:
         """With counts. Raises NotFound."""
 
