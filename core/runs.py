@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from core import architectures, recipe, versions
@@ -108,11 +109,16 @@ def find(studio: Studio, text: str) -> Run:
     return get(studio, int(text))
 
 
+def log_file(studio: Studio, run_id: int) -> Path:
+    """The newest attempt's log; there is no such file before the attempt has begun. Raises NotFound (the run)."""
+    run = get(studio, run_id)
+    return studio.files.log(f"run-{run.id}.{run.attempt}")
+
+
 def log_tail(studio: Studio, run_id: int, limit_bytes: int = 20_000) -> str:
     """The end of the newest attempt's log; '' before there is one."""
-    run = get(studio, run_id)
-    file = studio.files.log(f"run-{run.id}.{run.attempt}")
-    if not run.attempt or not file.exists():
+    file = log_file(studio, run_id)
+    if not file.exists():
         return ""
     with file.open("rb") as source:
         source.seek(max(0, file.stat().st_size - limit_bytes))

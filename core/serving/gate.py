@@ -1,0 +1,161 @@
+"""The gate: stands before every route, Streamlit's own included, for HTTP and for websockets.
+
+Who may come in is decided here and nowhere else: this machine only (unless the settings open Darkroom to the
+network), under a host name of ours (a foreign name is DNS rebinding), and, for whatever changes something, from a page
+of ours. Every response leaves with the security headers, also those of routes that failed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from core.serving.headers import ALWAYS, DATA_POLICY
+from core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+DATA_PATHS = ("/api/", "/media/")
+# Streamlit's own doors that no screen uses: its uploads stay in memory, its figures are for everybody.
+CLOSED_PATHS = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent")
+# What tells the routes behind the gate who somebody is. Only the gate may say it.
+IDENTITY_HEADER = b"x-app-user"
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+_STARTS = ("http.response.start", "websocket.http.response.start")
+
+
+def gate(settings: Settings, policy: str) -> Middleware:
+    """The gate as an ASGI app takes it; it must be the outermost one.
+
+    Args:
+        policy: the Content-Security-Policy of pages; data gets a stricter one.
+    """
+    return Middleware(Gate, settings=settings, policy=policy)
+
+
+class Gate:
+    """Pure ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, policy: str) -> None:
+        self._app, self._settings = app, settings
+        self._page_headers = _encoded({**ALWAYS, "content-security-policy": policy})
+        self._data_headers = _encoded({**ALWAYS, "content-security-policy": DATA_POLICY})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        extra = self._data_headers if scope["path"].startswith(DATA_PATHS) else self._page_headers
+        begun = False
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] in _STARTS:
+                begun = True
+                kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in extra]
+                message = {**message, "headers": [*kept, *extra.items()]}
+            await send(message)
+
+        if sentence := self.refusal(scope):
+            await _refuse(scope, receive, send_dressed, sentence)
+            return
+        try:
+            await self._app(_identified(scope), receive, send_dressed)
+        except ClientDisconnect:
+            return
+        except Exception:
+            log.exception("A route failed: %s", scope["path"])
+            if scope["type"] == "http" and not begun:
+                await _sentence(
+                    scope, "Something went wrong here. Nothing that was saved is lost. Please try again.", 500
+                )(scope, receive, send_dressed)
+
+    def refusal(self, scope: Scope) -> str | None:
+        """Why this request may not come in, as a sentence; None when it may."""
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        host = hosts[0].lower() if len(hosts) == 1 else ""
+        if not self._settings.open_to_network and not _is_this_machine(scope.get("client")):
+            return "Darkroom has no log-in yet, so it answers only to the machine it runs on."
+        if not self._is_ours(host):
+            return (
+                "Darkroom does not answer under this host name. If the name is right, add it to DARKROOM_ALLOWED_HOSTS."
+            )
+        if scope["path"].startswith(CLOSED_PATHS):
+            return "Darkroom does not use this address. Pictures are added on its own pages."
+        changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+        if changes and not _is_same_origin(headers, host):
+            return "This request came from another web site, so nothing was done."
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """The port may be any: a tunnel often has another one, and a rebinding attack cannot do without a name."""
+        found = _HOST.fullmatch(host)
+        if not found:
+            return False
+        name = found["name"].strip("[]").rstrip(".")
+        if name in self._settings.hosts:
+            return True
+        # A number is never rebound; on a network that Darkroom is open to, people type the machine's.
+        return self._settings.open_to_network and _address(name) is not None
+
+
+def _identified(scope: Scope) -> Scope:
+    """The request as the routes see it. Log-ins will look up the session here and set the identity header anew."""
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != IDENTITY_HEADER]}
+
+
+def _is_same_origin(headers: Headers, host: str) -> bool:
+    """Browsers always send one of the two headers here; other programs, which nobody can trick, send neither."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    # The scheme is left open: before a TLS proxy the page is https and this request is http.
+    return origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
+
+
+def _is_this_machine(client: tuple[str, int] | None) -> bool:
+    if client is None:  # a socket file, which no network reaches
+        return True
+    found = _address(client[0])
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    return found is not None and found.is_loopback
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode() for name, value in headers.items()}
+
+
+def _sentence(scope: Scope, sentence: str, status: int) -> Response:
+    if scope["path"].startswith("/api/"):
+        return JSONResponse({"error": sentence}, status)
+    return PlainTextResponse(sentence, status)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:
+    response = _sentence(scope, sentence, 403)
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+    elif "websocket.http.response" in scope.get("extensions", {}):
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await WebSocket(scope, receive, send).close(1008)

@@ -1,0 +1,66 @@
+"""Pictures for the screens. Only copies of our own making: re-encoded, without metadata; never the uploaded bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.errors import NotFound
+from core.serving.answers import number
+from core.studio import Studio
+
+VIEW_PX = 1600  # longest side
+FOREVER = "private, max-age=31536000, immutable"  # an image's bytes never change
+EACH_TIME = "private, no-cache"
+
+
+async def thumb(request: Request, studio: Studio) -> Response:
+    """GET /api/images/{id}/thumb: WebP, longest side 384 px."""
+    image_id = number(request, "picture")
+    return await run_in_threadpool(_picture, request, studio, image_id, True)
+
+
+async def view(request: Request, studio: Studio) -> Response:
+    """GET /api/images/{id}/view: WebP, longest side 1600 px, made when first asked for."""
+    image_id = number(request, "picture")
+    return await run_in_threadpool(_picture, request, studio, image_id, False)
+
+
+def _picture(request: Request, studio: Studio, image_id: int, small: bool) -> Response:
+    sha256 = studio.store.images.get(image_id).sha256
+    return small_picture(request, studio, sha256) if small else large_picture(request, studio, sha256)
+
+
+def small_picture(request: Request, studio: Studio, sha256: str) -> Response:
+    """The thumbnail of some bytes. Raises NotFound."""
+    return _webp(request, studio.files.thumb(sha256), f'"t-{sha256[:24]}"')
+
+
+def large_picture(request: Request, studio: Studio, sha256: str) -> Response:
+    """The view of some bytes. Raises NotFound, Refused (they cannot be decoded), DiskFull."""
+    path = studio.files.view(sha256)
+    if not path.exists():
+        source = studio.files.picture(sha256)
+        if not source.exists():
+            raise _missing()
+        content = studio.decoder.view(source, VIEW_PX)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        studio.files.write(path, content)
+    return _webp(request, path, f'"v-{sha256[:24]}"')
+
+
+def _webp(request: Request, path: Path, etag: str) -> Response:
+    headers = {"cache-control": FOREVER if "v" in request.query_params else EACH_TIME, "etag": etag}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    try:
+        return Response(path.read_bytes(), media_type="image/webp", headers=headers)
+    except FileNotFoundError:
+        raise _missing() from None
+
+
+def _missing() -> NotFound:
+    return NotFound("The file of this picture is missing. Add the picture again to repair it.")

@@ -1,0 +1,75 @@
+"""Pictures in, answers out; and the corrections that teach the instant model."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from core import corrections, models, predictions
+from core.records import Answer, Prediction
+from core.serving.answers import Malformed, attachment, finite, number, whole_number
+from core.serving.bodies import fields, text, whole
+from core.serving.datasets import LABEL_LIMIT
+from core.serving.images import large_picture
+from core.studio import Studio
+
+NAME_LIMIT = 300
+
+
+async def predict(request: Request, studio: Studio) -> Response:
+    """POST /api/predict?model=ID&name=: the picture is the body."""
+    model_id = whole_number(request, "model", 0)
+    name = request.query_params.get("name", "")[:NAME_LIMIT]
+    data = await whole(request, studio.settings.picture_limit_bytes)
+    if not data:
+        raise Malformed("The request holds no picture.")
+    return await run_in_threadpool(_predict, studio, model_id, data, name)
+
+
+def _predict(studio: Studio, model_id: int, data: bytes, name: str) -> Response:
+    model = models.get(studio, model_id)
+    prediction, answer = predictions.predict(studio, model_id, data, name)
+    return JSONResponse(finite({**_said(prediction, answer), "model": {"id": model.id, "kind": model.kind}}))
+
+
+def _said(prediction: Prediction, answer: Answer) -> dict[str, object]:
+    return {
+        "id": prediction.id,
+        "ranked": [{"label": one.label, "confidence": round(one.confidence, 5)} for one in answer.ranked],
+        "heat": [[round(value, 3) for value in row] for row in answer.heat],
+        "neighbours": [
+            {"image_id": one.image_id, "label": one.label, "similarity": round(one.similarity, 4)}
+            for one in answer.neighbours
+        ],
+        "milliseconds": round(answer.milliseconds, 1),
+        "width": answer.width,
+        "height": answer.height,
+    }
+
+
+async def correct(request: Request, studio: Studio) -> Response:
+    """POST /api/predictions/{id}/correct {label}: the picture joins the dataset under the right label."""
+    prediction_id = number(request, "prediction")
+    label = text(await fields(request), "label", LABEL_LIMIT)
+    image = await run_in_threadpool(corrections.correct, studio, prediction_id, label)
+    return JSONResponse({"image_id": image.id, "dataset_id": image.dataset_id})
+
+
+async def picture(request: Request, studio: Studio) -> Response:
+    """GET /api/predictions/{id}/picture: WebP, longest side 1600 px."""
+    prediction_id = number(request, "prediction")
+    return await run_in_threadpool(
+        lambda: large_picture(request, studio, studio.store.predictions.get(prediction_id).sha256)
+    )
+
+
+async def table(request: Request, studio: Studio) -> Response:
+    """GET /api/datasets/{id}/predictions.csv"""
+    dataset_id = number(request, "dataset")
+    dataset = await run_in_threadpool(studio.store.datasets.get, dataset_id)
+    return StreamingResponse(
+        predictions.csv(studio, dataset_id),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": attachment(f"{dataset.name} predictions.csv"), "cache-control": "no-store"},
+    )

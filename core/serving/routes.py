@@ -1,0 +1,67 @@
+"""Every address of ours, in one table. Streamlit answers the rest; the gate stands before both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from core.serving import datasets, images, models, predictions, runs, uploads
+from core.serving.answers import Ask, answering, nothing_here
+from core.serving.assets import assets
+from core.studio import Studio
+
+SCHEDULER_ALIVE_S = 20.0
+
+TABLE: tuple[tuple[str, str, Ask], ...] = (
+    ("POST", "/api/uploads", uploads.begin),
+    ("POST", "/api/uploads/{id}/batch", uploads.batch),
+    ("PUT", "/api/uploads/{id}/archive", uploads.append_archive),
+    ("GET", "/api/uploads/{id}/archive", uploads.archive_size),
+    ("POST", "/api/uploads/{id}/finish", uploads.finish),
+    ("POST", "/api/uploads/{id}/add", uploads.add),
+    ("GET", "/api/uploads/{id}", uploads.understood),
+    ("DELETE", "/api/uploads/{id}", uploads.cancel),
+    ("GET", "/api/images/{id}/thumb", images.thumb),
+    ("GET", "/api/images/{id}/view", images.view),
+    ("POST", "/api/datasets/{id}/changes", datasets.change),
+    ("POST", "/api/actions/{id}/undo", datasets.undo),
+    ("GET", "/api/datasets/{id}/instant", datasets.instant),
+    ("GET", "/api/datasets/{id}/predictions.csv", predictions.table),
+    ("POST", "/api/predict", predictions.predict),
+    ("POST", "/api/predictions/{id}/correct", predictions.correct),
+    ("GET", "/api/predictions/{id}/picture", predictions.picture),
+    ("GET", "/api/runs/{id}/curve", runs.curve),
+    ("GET", "/api/runs/{id}/log", runs.log),
+    ("GET", "/api/models/{id}/bundle.zip", models.bundle),
+    ("GET", "/api/models/{id}/model.onnx", models.onnx),
+)
+
+
+def routes(studio: Studio, files: Mapping[str, Path]) -> list[BaseRoute]:
+    """The routes of a web process.
+
+    Args:
+        files: what /assets/ serves, by name.
+    """
+
+    async def health(_request: Request, studio: Studio) -> Response:
+        """GET /api/health: the database answers; and whether the scheduler does."""
+        services = await run_in_threadpool(studio.store.services.all)
+        scheduler = services.get("scheduler")
+        alive = scheduler is not None and time.time() - scheduler.heartbeat_at < SCHEDULER_ALIVE_S
+        return JSONResponse({"ok": True, "scheduler": alive}, headers={"cache-control": "no-store"})
+
+    table = (*TABLE, ("GET", "/api/health", health))
+    ours = [Route(path, answering(ask, studio), methods=[method]) for method, path, ask in table]
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    return [
+        *ours,
+        Route("/assets/{name:path}", assets(files), methods=["GET"]),
+        Route("/api/{rest:path}", nothing_here, methods=every),
+    ]
