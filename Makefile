@@ -7,13 +7,18 @@ BIN := .venv/bin
 app: setup
 	$(BIN)/python -m core open
 
-setup: .venv/.done build/backbone.onnx
+setup: .venv/.done build/backbone.onnx build/samples.zip
 
 # The stamp is newer than the list of packages exactly when everything in the list is installed.
 .venv/.done: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
+
+build/samples.zip: .venv/.done core/imaging/signs.py core/imaging/sign_faces.py
+	rm -rf build/samples
+	$(BIN)/python -m core.imaging.signs build/samples
+	cd build/samples/train && ../../../$(BIN)/python -m zipfile -c ../../samples.zip *
 
 build/backbone.onnx: .venv/.done core/learning/backbone.py
 	mkdir -p build

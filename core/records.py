@@ -127,6 +127,7 @@ class Upload:
     name: str  # of the dataset to make
     state: UploadState
     created_at: float
+    add_when_ready: bool = False  # no person is asked: the check adds it
     received: int = 0
     checked: int = 0
 

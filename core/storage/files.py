@@ -84,9 +84,10 @@ class LocalFiles:
                 (one.source, self.picture(one.sha256)),
             )
             for source, target in pairs:
-                if source.exists():
+                if source.exists() and not target.exists():
                     target.parent.mkdir(exist_ok=True)
-                    source.replace(target)
+                    # A link, not a move: killed before the row is written, the next check finds the file again.
+                    target.hardlink_to(source)
                     folders.add(target.parent)
         fsync_folders(folders | {folder.parent for folder in folders})
 

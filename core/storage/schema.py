@@ -5,7 +5,19 @@ Every `at` is seconds since the epoch (UTC). A label name is data: it stands in 
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 schema = MetaData()
 
@@ -101,6 +113,7 @@ upload = Table(
     Column("name", String, nullable=False),
     Column("state", String, nullable=False, index=True),
     Column("created_at", Float, nullable=False),
+    Column("add_when_ready", Boolean, nullable=False),
 )
 
 upload_item = Table(

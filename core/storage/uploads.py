@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, bindparam, func, select, update
 
 from core.errors import NotFound
 from core.records import ItemState, Split, Upload, UploadItem, UploadState
-from core.storage.database import Database, now
+from core.storage.database import Database, chunks, now
 from core.storage.images import want_vectors
 from core.storage.schema import upload, upload_item
 
@@ -28,7 +28,7 @@ class Uploads:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def create(self, dataset_id: int | None, name: str) -> Upload:
+    def create(self, dataset_id: int | None, name: str, add_when_ready: bool = False) -> Upload:
         new = secrets.token_urlsafe(16)
         values = {
             "id": new,
@@ -36,6 +36,7 @@ class Uploads:
             "name": name,
             "state": str(UploadState.RECEIVING),
             "created_at": now(),
+            "add_when_ready": add_when_ready,
         }
         with self._db.write() as connection:
             connection.execute(upload.insert().values(**values))
@@ -72,6 +73,12 @@ class Uploads:
                 connection.execute(statement, rows)
             accepted = [item.sha256 for item in items if item.state is ItemState.ACCEPTED and item.sha256]
             want_vectors(self._db, connection, accepted)
+
+    def by_sha(self, upload_id: str, sha256s: Sequence[str]) -> dict[str, UploadItem]:
+        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == str(ItemState.ACCEPTED))
+        query = select(upload_item).where(mine)
+        found = [row for some in chunks(sha256s) for row in self._db.rows(query.where(upload_item.c.sha256.in_(some)))]
+        return {row["sha256"]: _item(row) for row in found}
 
     def summary(self, upload_id: str) -> dict[ItemState, int]:
         query = select(upload_item.c.state, func.count().label("n")).where(upload_item.c.upload_id == upload_id)

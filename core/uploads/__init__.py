@@ -14,7 +14,8 @@ from pathlib import Path
 from core import layouts, names
 from core.errors import Conflict, NotFound, Refused
 from core.records import Dataset, ItemState, Upload, UploadItem, UploadState
-from core.studio import NewImage, Studio
+from core.studio import Studio
+from core.uploads.adding import add
 from core.uploads.checking import check
 from core.uploads.receiving import Receiver, append_archive, archive_size, finish_archive
 from core.uploads.staging import SETTLE_EVERY, chunks, ignored, staged
@@ -50,7 +51,7 @@ class Imported:
     labels: dict[str, int]
 
 
-def begin(studio: Studio, dataset_id: int | None, name: str) -> Upload:
+def begin(studio: Studio, dataset_id: int | None, name: str, add_when_ready: bool = False) -> Upload:
     """Opens an upload into a dataset, or (None) into a new one called `name`.
 
     Raises:
@@ -63,7 +64,7 @@ def begin(studio: Studio, dataset_id: int | None, name: str) -> Upload:
         name = names.require(name, "dataset")
         if studio.store.datasets.find(name):
             raise Conflict(f"There is a dataset called “{name}” already. Choose another name, or add to that one.")
-    upload = studio.store.uploads.create(dataset_id, name)
+    upload = studio.store.uploads.create(dataset_id, name, add_when_ready)
     studio.files.upload(upload.id).mkdir()
     return upload
 
@@ -83,36 +84,6 @@ def cancel(studio: Studio, upload_id: str) -> None:
     """Forgets an upload that was not added. Doing so twice is no error."""
     if studio.store.uploads.move(upload_id, _OPEN, UploadState.CANCELLED):
         shutil.rmtree(studio.files.upload(upload_id), ignore_errors=True)
-
-
-def add(studio: Studio, upload_id: str, summary: str = "") -> tuple[int, int]:
-    """Makes the accepted items images of the dataset (made when there is none yet); gives (dataset id, images added).
-
-    Raises:
-        Refused: nothing to add, or not everything is checked yet. Conflict: the name was taken meanwhile.
-    """
-    upload = get(studio, upload_id)
-    if upload.state is UploadState.ADDED and upload.dataset_id is not None:
-        return upload.dataset_id, 0  # the click came twice
-    if upload.state is not UploadState.READY:
-        raise Refused("Some files are still being looked at. Please wait a moment.", "not_ready")
-    items = studio.store.uploads.items(upload_id, ItemState.ACCEPTED)
-    if not items:
-        raise Refused("There is no picture to add. Drop a folder that holds JPEG, PNG, WebP or HEIC pictures.", "empty")
-    dataset_id = upload.dataset_id or _make_dataset(studio, upload)
-    items.sort(key=lambda item: (names.natural_key(item.label or ""), item.path))
-    new = [NewImage(str(i.sha256), i.path, i.label, i.split, i.width, i.height, i.format, i.bytes) for i in items]
-    outcome = studio.store.images.add(dataset_id, new, studio.who, summary or f"Added {len(new):,} pictures")
-    studio.store.uploads.move(upload_id, [UploadState.READY], UploadState.ADDED, dataset_id)
-    shutil.rmtree(studio.files.upload(upload_id), ignore_errors=True)
-    return dataset_id, len(outcome.changed)
-
-
-def _make_dataset(studio: Studio, upload: Upload) -> int:
-    dataset_id = studio.store.datasets.create(upload.name).id
-    # Said at once, so that a crash between here and the images leaves an upload that goes into this dataset.
-    studio.store.uploads.move(upload.id, [UploadState.READY], UploadState.READY, dataset_id)
-    return dataset_id
 
 
 def import_path(

@@ -11,6 +11,7 @@ from core import archives, layouts
 from core.errors import Refused
 from core.records import ItemState, Upload, UploadItem, UploadState
 from core.studio import Checked, Studio
+from core.uploads.adding import add
 from core.uploads.staging import PATH_LIMIT, SETTLE_EVERY, chunks, ignored, staged
 
 _CHECKED = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.IMPORTING)
@@ -31,6 +32,8 @@ def check(studio: Studio, upload_id: str, budget_s: float = 3600.0) -> int:
     if upload.state is UploadState.CHECKING and upload.checked == upload.received:
         _place_items(studio, upload_id)
         studio.store.uploads.move(upload_id, [UploadState.CHECKING], UploadState.READY)
+    if upload.add_when_ready and studio.store.uploads.get(upload_id).state is UploadState.READY:
+        add(studio, upload_id)
     return settled
 
 

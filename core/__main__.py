@@ -1,0 +1,86 @@
+"""The command line: `python -m core COMMAND`. The same rules as the screens; `--json` prints one JSON document.
+
+Exit code 0 only on success. Words for people go to standard output, progress and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.errors import StudioError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    wish = _parser().parse_args(arguments)
+    # Imported late: `--help` and a misspelt command answer at once.
+    from core import commands
+    from core.commands import Failed
+
+    try:
+        answer = commands.run(wish)
+    except StudioError as error:
+        return _fail(str(error), wish.json)
+    except KeyboardInterrupt:
+        return _fail("Stopped. What was finished is kept.", wish.json)
+    except BrokenPipeError:
+        # Whoever read our output left; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if wish.json:
+        print(json.dumps(answer.document, ensure_ascii=False, indent=2))
+    elif answer.text:
+        print(answer.text)
+    return 1 if isinstance(answer, Failed) else 0
+
+
+def _fail(sentence: str, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": sentence}, ensure_ascii=False))
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    both = argparse.ArgumentParser(add_help=False)
+    both.add_argument("--json", action="store_true", help="print one JSON document")
+    parser = argparse.ArgumentParser(prog="python -m core", description="Darkroom teaches a computer to see.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, words: str) -> Any:
+        return commands.add_parser(name, help=words, description=words, parents=[both])
+
+    one = command("import", "add a folder or zip of pictures to a dataset, made when there is none of that name")
+    one.add_argument("path", type=Path, metavar="PATH", help="a folder with one sub-folder a label, or a zip of it")
+    one.add_argument("--dataset", required=True, metavar="NAME")
+    command("datasets", "list the datasets")
+    one = command("runs", "list the runs, or describe one")
+    one.add_argument("run", nargs="?", metavar="RUN")
+    one = command("models", "list the models, or describe one")
+    one.add_argument("model", nargs="?", metavar="MODEL")
+    one = command("train", "put a training run into the queue")
+    one.add_argument("dataset", metavar="DATASET")
+    one.add_argument("--architecture", default="efficientnet-lite0", metavar="NAME")
+    one.add_argument("--epochs", type=int, default=5, metavar="N")
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the recipe")
+    one.add_argument("--wait", action="store_true", help="wait until the run is over")
+    one = command("stop", "end a run and keep its best model")
+    one.add_argument("run", metavar="RUN")
+    one = command("predict", "ask a model about pictures or folders of pictures")
+    one.add_argument("model", metavar="MODEL", help="an id, or DATASET/instant, or DATASET/best")
+    one.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    one = command("export", "write a model's bundle to a folder, or to a file that ends in .zip or .onnx")
+    one.add_argument("model", metavar="MODEL")
+    one.add_argument("destination", type=Path, metavar="DESTINATION")
+    command("doctor", "say what this machine is, what works, and what to do about what does not")
+    command("serve", "run the background processes without a screen, until Ctrl-C")
+    command("open", "open Darkroom in the browser")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""What each command does: from parsed arguments to an answer with a JSON document and words for people."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from core.commands import data, machine, training
+from core.commands.answers import Answer, Failed
+
+__all__ = ["Answer", "Failed", "run"]
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
+    "import": data.import_pictures,
+    "datasets": data.list_datasets,
+    "runs": training.list_runs,
+    "models": training.list_models,
+    "train": training.train,
+    "stop": training.stop,
+    "predict": training.predict,
+    "export": training.export,
+    "doctor": machine.doctor,
+    "serve": machine.serve,
+    "open": machine.open_screens,
+}
+
+
+def run(wish: argparse.Namespace) -> Answer:
+    """Raises StudioError with a sentence."""
+    return _COMMANDS[wish.command](wish)

@@ -1,0 +1,220 @@
+"""Commands about runs and models."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core import datasets, layouts, models, recipe, runs
+from core.commands.answers import Answer, Failed, progress, progress_over, table
+from core.embedded import open_studio
+from core.errors import NotFound, Refused, StudioError, Unavailable
+from core.records import Model, Run, RunState
+from core.studio import Studio
+
+POLL_S = 0.2
+INSTANT_WAIT_S = 900.0  # for an instant model that is still being made
+
+
+# ---- runs ----
+
+
+def list_runs(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    if wish.run:
+        run = runs.find(studio, wish.run)
+        return Answer(_run(studio, run), _sentence(studio, run))
+    found = runs.all_of(studio)
+    if not found:
+        return Answer([], "No run yet. `python -m core train DATASET` starts one.")
+    documents = [_run(studio, run) for run in found]
+    rows = [[d["run"], d["dataset"], d["architecture"], d["state"], f"{d['epoch']}/{d['epochs']}"] for d in documents]
+    return Answer(documents, table(["run", "dataset", "architecture", "state", "epochs"], rows))
+
+
+def train(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    dataset = datasets.find(studio, wish.dataset)
+    overrides = dict(_override(text) for text in wish.set)
+    run = runs.start(studio, dataset.id, wish.architecture, wish.epochs, overrides)
+    if wish.wait:
+        run = _until_over(studio, run)
+        if run.state is not RunState.SUCCEEDED:
+            return Failed(_run(studio, run), _sentence(studio, run))
+    return Answer(_run(studio, run), _sentence(studio, run))
+
+
+def stop(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    run = runs.stop(studio, runs.find(studio, wish.run).id)
+    return Answer(_run(studio, run), f"Run {run.id} ends between two steps and keeps its best model.")
+
+
+def _until_over(studio: Studio, run: Run) -> Run:
+    while not run.state.final and run.state is not RunState.PAUSED:
+        studio.services.wake()
+        studio.store.services.alive("cli")
+        progress(_sentence(studio, run))
+        for _ in range(10):
+            time.sleep(POLL_S)
+            run = runs.get(studio, run.id)
+            if run.state.final:
+                break
+    progress_over()
+    return run
+
+
+def _override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise Refused(f"--set wants KEY=VALUE, but got “{text}”.", "setting")
+    return key.strip(), recipe.parse_override(key.strip(), value.strip())
+
+
+def _run(studio: Studio, run: Run) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "dataset": studio.store.datasets.get(run.dataset_id).name,
+        "architecture": run.spec.architecture,
+        "state": str(run.state),
+        "epoch": run.epoch,
+        "epochs": run.spec.epochs,
+        "model": run.model_id,
+        "error": run.error,
+    }
+
+
+def _sentence(studio: Studio, run: Run) -> str:
+    said = f"Run {run.id}, {run.name}: {runs.WORDS[run.state]}"
+    if run.state is RunState.QUEUED and (ahead := runs.before(studio, run)):
+        return f"{said}, {ahead} before it."
+    if run.state is RunState.RUNNING:
+        return f"{said}, epoch {run.epoch} of {run.spec.epochs}, step {run.step:,} of {run.total_steps:,}."
+    if run.error:
+        return f"{said}. {run.error}"
+    if run.model_id is not None:
+        model = models.get(studio, run.model_id)
+        return f"{said}. Model {model.id}: {models.sentence(model)}"
+    return f"{said}."
+
+
+# ---- models ----
+
+
+def list_models(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    if wish.model:
+        model = models.find(studio, wish.model)
+        return Answer(_model(model) | {"summary": model.summary}, f"Model {model.id}. {models.sentence(model)}")
+    found = models.all_of(studio)
+    if not found:
+        return Answer([], "No model yet. A dataset with two labels gets its instant model by itself.")
+    rows = [[m.id, m.dataset, str(m.kind), m.architecture, f"{_percent(m.accuracy)} %"] for m in found]
+    text = table(["id", "dataset", "kind", "architecture", "accuracy"], rows)
+    return Answer([_model(model) for model in found], text)
+
+
+def predict(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    model = _ready_model(studio, wish.model)
+    pictures = list(_pictures(wish.paths))
+    if not pictures:
+        raise NotFound("There is no picture to look at. Give picture files, or folders that hold some.")
+    document = [_prediction(studio, model, path, len(pictures) > 1) for path in pictures]
+    lines = [_line(one) for one in document]
+    if any("error" in one for one in document):
+        return Failed(document, "\n".join(lines))
+    return Answer(document, "\n".join(lines))
+
+
+def export(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    model = _ready_model(studio, wish.model)
+    folder, target = models.folder(studio, model), wish.destination
+    if target.suffix == ".zip":
+        with target.open("wb") as out:
+            out.writelines(models.bundle_zip(studio, model.id))
+    elif target.suffix == ".onnx":
+        shutil.copyfile(folder / "model.onnx", target)
+    else:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise Refused(f"{target} is there already and not empty. Choose a new folder.", "exists")
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+    document = {"model": model.id, "destination": str(target), "kind": str(model.kind)}
+    return Answer(document, f"Model {model.id} is in {target}.")
+
+
+def _ready_model(studio: Studio, text: str) -> Model:
+    """The model; one that is just being made is waited for."""
+    studio.services.wake()
+    ends_at = time.monotonic() + INSTANT_WAIT_S
+    name = text.rpartition("/")[0]
+    while name and text.endswith(("/instant", "/best")):
+        instant = models.instant(studio, datasets.find(studio, name).id)
+        if instant.state not in ("indexing", "fitting"):
+            break
+        if time.monotonic() > ends_at:
+            raise Unavailable("The instant model is not ready after a quarter of an hour. `python -m core doctor`?")
+        studio.store.services.alive("cli")
+        progress(instant.sentence)
+        time.sleep(POLL_S)
+    progress_over()
+    return models.find(studio, text)
+
+
+def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.is_file())
+            yield from (
+                f
+                for f in inside
+                if not layouts.is_system(str(f.relative_to(path))) and not layouts.is_side_file(f.name)
+            )
+        else:
+            yield path
+
+
+def _prediction(studio: Studio, model: Model, path: Path, one_of_many: bool) -> dict[str, Any]:
+    try:
+        if not path.exists():
+            raise NotFound(f"There is no file {path}.")
+        answer = studio.predictor.predict(model, path.absolute(), neighbours=0, heat=False)
+    except StudioError as error:
+        if isinstance(error, Unavailable) or not one_of_many:
+            raise
+        return {"path": str(path), "ranked": [], "milliseconds": 0.0, "error": str(error)}
+    ranked = [{"label": one.label, "confidence": round(one.confidence, 6)} for one in answer.ranked]
+    return {"path": str(path), "ranked": ranked, "milliseconds": round(answer.milliseconds, 1)}
+
+
+def _line(one: dict[str, Any]) -> str:
+    if "error" in one:
+        return f"{one['path']}: {one['error']}"
+    first = one["ranked"][0]
+    return f"{one['path']}: {first['label']} ({_percent(first['confidence'])} %)"
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "dataset": model.dataset,
+        "kind": str(model.kind),
+        "architecture": model.architecture,
+        "accuracy": model.accuracy,
+        "interval": list(model.interval),
+        "measured_on": model.measured_on,
+        "pictures": model.measured_n,
+        "labels": list(model.labels),
+        "created": model.created_at,
+        "run": model.run_id,
+    }
+
+
+def _percent(share: float) -> str:
+    """Rounded down: 99.96 % of right answers is not 100.0 %."""
+    return f"{int(share * 1000) / 10:.1f}"
