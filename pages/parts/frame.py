@@ -7,16 +7,17 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components import assets
+from pages.parts.markup import variables
 from pages.parts.text import literal
 
-STYLE = Path(__file__).parent / "frame.css"
+STYLES = tuple(Path(__file__).parent / name for name in ("frame.css", "screens.css"))
 FAVICON = assets.FOLDER / "favicon.png"
 LOGO = assets.FOLDER / "logo.svg"
 
 
 def dress() -> None:
     """Puts the style sheet and the logo on the page. Call once a run, before anything is drawn."""
-    st.html(f"<style>{STYLE.read_text('utf-8')}</style>")
+    st.html(f"<style>{variables()}{''.join(style.read_text('utf-8') for style in STYLES)}</style>")
     st.logo(str(LOGO), size="large")
 
 
