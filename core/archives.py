@@ -21,6 +21,7 @@ MAX_RATIO = 200  # deflate gives 1,032 at most; real pictures hardly shrink
 SMALL_BYTES = 1 << 20  # below this no ratio is held against an entry: the picture gate has limits of its own
 _CHUNK = 1 << 16
 _DIRECTORY_BYTES = 64 << 20
+_UTF8_FLAG = 0x800
 _PACKINGS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
@@ -66,14 +67,24 @@ def unpack(archive: zipfile.ZipFile, entry: Entry, target: Path, limit_bytes: in
 
 
 def _entries(archive: zipfile.ZipFile, limit_bytes: int) -> list[Entry]:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
+    infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if len(infos) > MAX_ENTRIES:
         raise Refused(f"The zip holds more than {MAX_ENTRIES:,} files. Please send it in smaller parts.", "archive")
     total = sum(info.file_size for info in infos)
     if total > limit_bytes:
         raise Refused("The zip unpacks to more than one upload may hold. Please send it in smaller parts.", "archive")
     _refuse_overlap(infos)
-    return [Entry(info.filename, info.file_size, info, _refusal(info)) for info in infos]
+    return [Entry(_name(info), info.file_size, info, _refusal(info)) for info in infos]
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The entry's name. Some Macs write UTF-8 without saying so, which reads as the old DOS code page."""
+    if info.flag_bits & _UTF8_FLAG:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:

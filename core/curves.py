@@ -53,7 +53,7 @@ def curve(studio: Studio, run_id: int, since_step: int = -1) -> Curve:
 
 
 def best(metrics: Sequence[Metric], steps_per_epoch: float) -> Best | None:
-    """The validation with the highest accuracy; among equals the lowest loss, then the earliest: the loop's own rule."""
+    """The validation of highest accuracy; among equals the lowest loss, then the earliest: the loop's own rule."""
     losses = {m.step: m.value for m in metrics if m.key == "val_loss"}
     accuracies = [(m.value, -losses.get(m.step, math.inf), -m.step) for m in metrics if m.key == "val_accuracy"]
     real = [one for one in accuracies if math.isfinite(one[0])]

@@ -6,6 +6,7 @@ give the split; loose pictures beside folders have no label. Paths are only ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,10 +26,12 @@ SPLITS = {
     "testing": Split.TEST,
     "testset": Split.TEST,
 }
+_DRIVE = re.compile("[A-Za-z]:")
 _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r", "__macosx"}
 _SIDE_ENDINGS = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".url", ".ini", ".log",
     ".db", ".py", ".ipynb", ".names", ".data", ".cache", ".rtf", ".doc", ".docx", ".xlsx", ".rels", ".css", ".js",
+    ".tmp", ".bak", ".lnk",
 }  # fmt: skip
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"}
 
@@ -44,7 +47,7 @@ class Place:
 def parts(path: str) -> tuple[str, ...]:
     """Folders and file name, with Windows' separators understood and steps upwards left out."""
     pieces = path.replace("\\", "/").split("/")
-    return tuple(piece for piece in pieces if piece.strip() not in ("", ".", "..") and not piece.endswith(":"))
+    return tuple(piece for piece in pieces if piece.strip() not in ("", ".", "..") and not _DRIVE.fullmatch(piece))
 
 
 def is_system(path: str) -> bool:

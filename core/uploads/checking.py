@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from zipfile import ZipFile
 
 from core import archives, layouts
@@ -14,6 +16,7 @@ from core.studio import Checked, Studio
 from core.uploads.adding import add
 from core.uploads.staging import PATH_LIMIT, SETTLE_EVERY, chunks, ignored, staged
 
+Verdict = tuple[UploadItem, Checked | None]
 _CHECKED = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.IMPORTING)
 
 
@@ -27,7 +30,7 @@ def check(studio: Studio, upload_id: str, budget_s: float = 3600.0) -> int:
         for archive in [item for item in waiting if _is_archive(item)]:
             _expand(studio, archive)
             settled += 1
-        settled += _check_items(studio, upload, [item for item in waiting if not _is_archive(item)], ends_at)
+        settled += _check_items(studio, upload, [item for item in waiting if not _is_archive(item)])
         upload = studio.store.uploads.get(upload_id)
     if upload.state is UploadState.CHECKING and upload.checked == upload.received:
         _place_items(studio, upload_id)
@@ -37,31 +40,38 @@ def check(studio: Studio, upload_id: str, budget_s: float = 3600.0) -> int:
     return settled
 
 
-def _check_items(studio: Studio, upload: Upload, items: Sequence[UploadItem], ends_at: float) -> int:
-    by_source = {}
-    settled: list[tuple[UploadItem, Checked | None]] = []
+def _check_items(studio: Studio, upload: Upload, items: Sequence[UploadItem]) -> int:
+    verdicts: dict[str, Verdict] = {}
+    sources: dict[Path, UploadItem] = {}
     for item in items:
         source = staged(studio, upload.id, item.path)
         if (skipped := ignored(item)) is not None:
             source.unlink(missing_ok=True)
-            settled.append((skipped, None))
-        elif not source.exists():  # moved by a check that was killed before it could say so; sent again or lost
-            settled.append(
-                (replace(item, state=ItemState.REFUSED, reason="This file did not arrive. Please send it again."), None)
-            )
+            verdicts[item.path] = skipped, None
+        elif not source.exists() or source.stat().st_size != item.bytes:
+            missing = "This file did not arrive whole. Please send it again."
+            verdicts[item.path] = replace(item, state=ItemState.REFUSED, reason=missing), None
         else:
-            by_source[source] = item
-    count = len(items)
-    for checked in studio.decoder.check(by_source):
-        settled.append((_verdict(by_source[checked.source], checked), checked))
-        if len(settled) >= SETTLE_EVERY:
-            _settle(studio, upload, settled)
-            settled = []
-    _settle(studio, upload, settled)
-    return count
+            sources[source] = item
+    waiting = deque(item.path for item in items)
+    for checked in studio.decoder.check(sources):
+        item = sources[checked.source]
+        verdicts[item.path] = _verdict(item, checked), checked
+        if len(verdicts) >= SETTLE_EVERY:
+            _settle(studio, upload, _next(waiting, verdicts))
+    _settle(studio, upload, _next(waiting, verdicts))
+    return len(items)
 
 
-def _settle(studio: Studio, upload: Upload, settled: Sequence[tuple[UploadItem, Checked | None]]) -> None:
+def _next(waiting: deque[str], verdicts: dict[str, Verdict]) -> list[Verdict]:
+    """Takes verdicts in order of arrival, so that of two equal pictures always the same one is kept."""
+    taken = []
+    while waiting and waiting[0] in verdicts:
+        taken.append(verdicts.pop(waiting.popleft()))
+    return taken
+
+
+def _settle(studio: Studio, upload: Upload, settled: Sequence[Verdict]) -> None:
     """Files first, rows after: a row never names a file that is not there."""
     if not settled:
         return
@@ -75,11 +85,12 @@ def _settle(studio: Studio, upload: Upload, settled: Sequence[tuple[UploadItem, 
             item = _duplicate(item, accepted[checked.sha256][0])
         elif checked and checked.accepted and (twin := twins.get(checked.sha256)) and twin.path != item.path:
             item = _duplicate(item, twin)
-        if checked:
-            for ending in ("", ".thumb", ".rgb"):  # gone already where the picture was kept
-                checked.source.with_name(checked.source.name + ending).unlink(missing_ok=True)
         rows.append(item)
     studio.store.uploads.settle(upload.id, rows)
+    # Only now: whoever is killed before the rows are written finds the files again.
+    for checked in (checked for _, checked in settled if checked):
+        for ending in ("", ".thumb", ".rgb"):
+            checked.source.with_name(checked.source.name + ending).unlink(missing_ok=True)
 
 
 def _twins(studio: Studio, upload: Upload, sha256s: Sequence[str]) -> dict[str, UploadItem]:
