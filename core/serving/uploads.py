@@ -46,9 +46,10 @@ async def batch(request: Request, studio: Studio) -> Response:
 async def append_archive(request: Request, studio: Studio) -> Response:
     """PUT /api/uploads/{id}/archive?name=&offset=&last=: one chunk -> {size}, how far the archive is."""
     upload, name, offset = upload_id(request), _name(request), whole_number(request, "offset", 0)
-    size = offset
+    size = await run_in_threadpool(uploads.archive_size, studio, upload, name)
     async for piece in pieces(request, CHUNK_BYTES):
-        size = await run_in_threadpool(uploads.append_archive, studio, upload, name, size, piece)
+        size = await run_in_threadpool(uploads.append_archive, studio, upload, name, offset, piece)
+        offset += len(piece)
     if request.query_params.get("last") == "1":
         await run_in_threadpool(uploads.finish_archive, studio, upload, name)
     return JSONResponse({"size": size})
@@ -104,7 +105,8 @@ async def add(request: Request, studio: Studio) -> Response:
 
 async def cancel(request: Request, studio: Studio) -> Response:
     """DELETE /api/uploads/{id}"""
-    await run_in_threadpool(uploads.cancel, studio, upload_id(request))
+    upload = await run_in_threadpool(uploads.get, studio, upload_id(request))
+    await run_in_threadpool(uploads.cancel, studio, upload.id)
     return JSONResponse({})
 
 

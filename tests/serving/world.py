@@ -85,10 +85,11 @@ class NoVectors:
 
 def open_world(home: Path, **changed: object) -> Studio:
     settings = Settings(home=home, **{"disk_reserve_bytes": 0, **changed})  # type: ignore[arg-type]
+    files = LocalFiles(home, settings.disk_reserve_bytes)
     return Studio(
         settings=settings,
         store=open_store(settings.database),
-        files=LocalFiles(home, settings.disk_reserve_bytes),
+        files=files,
         decoder=FakeDecoder(),
         vectors=NoVectors(),
         predictor=FakePredictor(),
