@@ -43,7 +43,7 @@ async def curve(request: Request, studio: Studio) -> Response:
 
 
 async def log(request: Request, studio: Studio) -> Response:
-    """GET /api/runs/{id}/log?offset=: the newest attempt's log as text from a byte on; `X-Next-Offset` is where it ends."""
+    """GET /api/runs/{id}/log?offset=: the newest attempt's log as text; `X-Next-Offset` says where it ends."""
     run_id, offset = number(request, "run"), whole_number(request, "offset", 0)
     return await run_in_threadpool(_log, studio, run_id, offset)
 
