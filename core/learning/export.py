@@ -1,35 +1,57 @@
-"""From a network to `model.onnx`, and the proof that both answer alike."""
+"""From a trained network to `model.onnx`, which answers as the network does, from pictures of any size."""
 
 from __future__ import annotations
 
-import io
-import warnings
+import json
 from collections.abc import Sequence
 
-import onnx
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from core.graphs import IR_VERSION, OPSET
+from core import architectures
+from core.graphs import set_metadata, with_preprocessing
+from core.learning import augment
+from core.learning.networks import Network
+from core.learning.tracing import to_onnx
+from core.recipe import Recipe
+
+OUTPUTS = ("probabilities", "vector", "class_map")
 
 
-def to_onnx(network: nn.Module, example: Tensor, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The graph of `network` for any batch size; `example` (N, C, H, W) gives the other sizes."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # Traced, not by torch.export: 1.3 s against 17 s for EfficientNet-Lite0, with the same answers.
-        # It warns that it is old.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            network,
-            (example,),
-            file,  # type: ignore[arg-type]  # a file object is fine for the tracer
-            input_names=["input"],
-            output_names=list(outputs),
-            dynamic_axes={name: {0: "N"} for name in ("input", *outputs)},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(file.getvalue())
-    model.ir_version = IR_VERSION
-    return model
+class _Answer(nn.Module):
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, vector, class_map = self.network.answer(pixels)
+        return logits.softmax(1), vector, class_map
+
+
+def export(network: Network, recipe: Recipe, labels: Sequence[str]) -> bytes:
+    """model.onnx: `image` uint8 RGB (N, H, W, 3) of any size in; out come `probabilities` (N, K), `vector` (N, D) and
+    `class_map` (N, K, h, w), what each place adds to each label's logit."""
+    grey = architectures.get(recipe.architecture).grey
+    channels = 1 if grey else 3
+    example = torch.zeros(2, channels, recipe.side, recipe.side)
+    model = to_onnx(_Answer(network).cpu().eval(), example, OUTPUTS)
+    model = with_preprocessing(model, recipe.side, [augment.MEAN] * channels, [augment.STD] * channels, grey)
+    set_metadata(model, {"labels": json.dumps(list(labels)), "architecture": recipe.architecture})
+    return bytes(model.SerializeToString())
+
+
+def predict(
+    network: Network, recipe: Recipe, pixels: NDArray[np.uint8], index: NDArray[np.int64], batch: int = 64
+) -> NDArray[np.float32]:
+    """Probabilities (len(index), K) of stored pixels (N, S, S, 3) at the recipe's side."""
+    grey = architectures.get(recipe.architecture).grey
+    device = next(network.parameters()).device
+    network.eval()
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(index), batch):
+            stored = torch.from_numpy(np.ascontiguousarray(pixels[index[start : start + batch]])).to(device)
+            found.append(network(augment.as_input(stored, grey)).float().softmax(1).cpu().numpy())
+    return np.concatenate(found).astype(np.float32)

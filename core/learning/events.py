@@ -1,0 +1,77 @@
+"""What a training says as it happens. Losses are mean cross-entropy per image in nats, accuracies 0..1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    DONE = "done"
+    EARLY = "early"  # no new best for `patience` epochs
+    DIVERGED = "diverged"  # the loss is no number any more; the best model is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The first event of every attempt."""
+
+    total_steps: int
+    epochs: int
+    train_images: int
+    validation_images: int
+    device: str
+    resumed_at: int  # the step this attempt begins after; 0: at the beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """About four times a second."""
+
+    step: int  # optimizer steps since the run began, from 1
+    epoch: int  # the epoch under way, from 1
+    train_loss: float  # over the images since the last Stepped, as the network saw them: varied, with dropout
+    train_accuracy: float
+    learning_rate: float
+    images_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A validation is under way, so far along."""
+
+    done: int  # images
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """After every epoch; epoch 0 is the head that a run starts from."""
+
+    step: int
+    epoch: int
+    train_loss: float | None  # over the whole epoch; None for epoch 0
+    train_accuracy: float | None
+    val_loss: float
+    val_accuracy: float
+    best: bool  # the best so far
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event. A training that is closed ends without one."""
+
+    reason: Reason
+    sentence: str
+    step: int
+    best_epoch: int
+    val_loss: float  # of the best epoch
+    val_accuracy: float
+
+
+Event = Prepared | Stepped | Checked | Validated | Saved | Finished

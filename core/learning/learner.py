@@ -1,0 +1,223 @@
+"""Everything that changes while a network learns, in one object that can be written down and taken up again."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.errors import StudioError
+from core.learning.checkpoint import Checkpoints
+from core.learning.networks import Network, build
+from core.recipe import Recipe
+
+Head = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight (K, D), bias (K,)
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    step: int
+    epoch: int
+    val_loss: float
+    val_accuracy: float
+
+
+def mix(*numbers: int) -> int:
+    """A 63-bit seed from a few integers, the same on every machine."""
+    packed = struct.pack(f"<{len(numbers)}q", *numbers)
+    return int.from_bytes(hashlib.blake2b(packed, digest_size=8).digest(), "little") >> 1
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device that a setting (auto, cuda, mps, cpu) names. Raises StudioError where the machine has none."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, usable in there.items() if usable))
+    if not there.get(wanted):
+        raise StudioError(f"This machine has no {wanted} that PyTorch can use. Set DARKROOM_DEVICE to auto or cpu.")
+    return torch.device(wanted)
+
+
+def learning_rate(recipe: Recipe, step: int, total: int) -> float:
+    """For the step after `step` steps: a function of the step alone, so there is no schedule to save."""
+    warmup = round(recipe.warmup_share * total)
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, total - warmup)  # 0..1
+    if recipe.schedule == "cosine":
+        return recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+    if recipe.schedule == "step":
+        return recipe.learning_rate * 0.1 ** int(done * 3)
+    return recipe.learning_rate
+
+
+def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},  # biases and norms
+    ]
+    rate = recipe.learning_rate
+    match recipe.optimizer:
+        case "sgd":
+            return torch.optim.SGD(groups, rate, momentum=0.9, nesterov=True, fused=True)
+        case "adam":
+            return torch.optim.Adam(groups, rate, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, rate, alpha=0.9, momentum=0.9)
+        case _:
+            return torch.optim.AdamW(groups, rate, fused=True)
+
+
+class Learner:
+    """A network with its optimizer, its averaged weights, its place in the run and its best weights so far."""
+
+    def __init__(self, recipe: Recipe, labels: int, device: torch.device, head: Head | None, fingerprint: str) -> None:
+        self.recipe, self.device, self.fingerprint = recipe, device, fingerprint
+        self.network = build(recipe.architecture, labels, recipe)
+        if head is not None:
+            self.network.load_head(*head)
+        self.network.to(device)
+        self.averaged: Network | None = copy.deepcopy(self.network) if recipe.ema else None
+        self.optimizer = _optimizer(recipe, self.network)
+        self.epoch = self.batch = self.step = 0  # whole epochs done; batches done in this one; steps in all
+        # Loss, right answers, images of the epoch under way; read rarely, because reading waits for the device.
+        self.sums = torch.zeros(3, device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
+        self.best: Best | None = None
+        self.best_weights: Weights = {}
+
+    # ---- learning
+
+    def begin_epoch(self) -> None:
+        self.network.train()
+        self.network.freeze_body(self.epoch < self.recipe.freeze_epochs)
+        if self.batch == 0:
+            self.sums.zero_()
+
+    def learn(self, inputs: Tensor, targets: Tensor, rate: float) -> None:
+        """One optimizer step at that learning rate."""
+        seed = mix(self.recipe.seed, self.step)  # dropout becomes a function of the step
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.network(inputs)
+        logits = logits.float()
+        loss = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.batch, self.step = self.batch + 1, self.step + 1
+        self._average()
+        self.sums += self._score(logits.detach(), targets)
+
+    def _average(self) -> None:
+        if self.averaged is None:
+            return
+        # Young averages forget quickly, else the first random weights would stay for long.
+        keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            mine = [*self.averaged.parameters(), *self.averaged.buffers()]
+            theirs = [*self.network.parameters(), *self.network.buffers()]
+            pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
+            torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - keep)
+
+    # ---- checking
+
+    @property
+    def shown(self) -> Network:
+        """The network that is checked and kept."""
+        return self.averaged if self.averaged is not None else self.network
+
+    def check(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """(sum of the losses, right answers, images) of a batch, without learning from it."""
+        with torch.inference_mode():
+            return self._score(self.shown.eval()(inputs).float(), targets).clone()
+
+    def _score(self, logits: Tensor, targets: Tensor) -> Tensor:
+        loss = functional.cross_entropy(logits, targets, reduction="sum")  # as in checks: without smoothing
+        right = (logits.argmax(1) == targets).sum()
+        return torch.stack([loss.to(self.sums), right.to(self.sums), torch.full_like(self.sums[0], len(targets))])
+
+    def end_epoch(self, val_loss: float, val_accuracy: float, epoch: int) -> bool:
+        """The epoch is over and was checked. True when it is the best so far."""
+        self.epoch, self.batch = epoch, 0
+        best = self.best
+        if best is not None and (val_accuracy, -val_loss) <= (best.val_accuracy, -best.val_loss):
+            return False
+        self.best = Best(self.step, epoch, val_loss, val_accuracy)
+        self.best_weights = {name: value.detach().cpu().clone() for name, value in self.shown.state_dict().items()}
+        return True
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Whole epochs, batches of this epoch, steps in all."""
+        return self.epoch, self.batch, self.step
+
+    @property
+    def tired(self) -> bool:
+        """No new best for as many epochs as the recipe has patience."""
+        since = self.epoch - (self.best.epoch if self.best else 0)
+        return 0 < self.recipe.patience <= since
+
+    # ---- writing down
+
+    def save(self, checkpoints: Checkpoints) -> None:
+        state = {
+            "fingerprint": self.fingerprint,
+            "torch": str(torch.__version__),
+            "place": list(self.place),
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict() if self.averaged is not None else None,
+            "optimizer": self.optimizer.state_dict(),
+            "sums": self.sums,
+            "best": asdict(self.best) if self.best else None,
+        }
+        checkpoints.save(self.step, state, (self.best.step, self.best_weights) if self.best else None)
+
+    def resume(self, checkpoints: Checkpoints) -> None:
+        """Goes on from the newest whole checkpoint, if there is one. Raises StudioError when it is not of this run."""
+        found = checkpoints.load(self.device)
+        if found is None:
+            return
+        state, best = found
+        if state["fingerprint"] != self.fingerprint:
+            raise StudioError("The settings or the pictures changed since this run began. Start a new run.")
+        self.epoch, self.batch, self.step = state["place"]
+        self.network.load_state_dict(state["network"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sums.copy_(state["sums"])
+        self.best = Best(**state["best"]) if state["best"] else None
+        self.best_weights = best[1] if best else {}
+
+
+def fingerprint(recipe: Recipe, labels: Sequence[str], *arrays: NDArray[np.int64]) -> str:
+    """Names the settings and the data a checkpoint belongs to."""
+    digest = hashlib.sha256(repr((sorted(recipe.as_dict().items()), list(labels))).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array, np.int64).tobytes())
+    return digest.hexdigest()
+
+
+def load_best(checkpoints: Checkpoints, labels: Sequence[str], recipe: Recipe) -> Network:
+    """The best network of a training, on the CPU, ready to answer. Raises StudioError when there is none."""
+    weights: Mapping[str, Tensor] | None = checkpoints.best()
+    if weights is None:
+        raise StudioError("This run was stopped before its first epoch was over, so there is no model to keep.")
+    network = build(recipe.architecture, len(labels), recipe)
+    network.load_state_dict(weights)
+    return network.eval()

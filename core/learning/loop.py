@@ -1,0 +1,216 @@
+"""Train a classifier, saying what happens as it happens.
+
+`train` is a generator: it yields events and knows neither who reads them nor where they go. Closing it saves a
+checkpoint between two steps and ends it; calling it again goes on from there. On the CPU the weights are the same in
+the end, bit for bit, however often it was closed or killed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import architectures
+from core.errors import StudioError
+from core.learning import augment
+from core.learning.checkpoint import Checkpoints
+from core.learning.events import Checked, Event, Finished, Prepared, Reason, Saved, Stepped, Validated
+from core.learning.learner import Head, Learner, fingerprint, learning_rate, mix
+from core.recipe import Recipe
+
+SAY_S = 0.25
+SAVE_EPOCH_S, SAVE_STEP_S = 2.0, 60.0  # least seconds between checkpoints, at the end of an epoch and within one
+SAVE_COST = 20  # times as long as a checkpoint takes passes at least before the next
+CHECK_BATCH = 64
+
+Pixels = NDArray[np.uint8]  # (N, S, S, 3), RGB, S the recipe's side
+Indices = NDArray[np.int64]
+
+
+def train(
+    pixels: Pixels,
+    targets: Indices,
+    train_index: Indices,
+    validation_index: Indices,
+    recipe: Recipe,
+    device: torch.device,
+    labels: Sequence[str],
+    checkpoints: Checkpoints,
+    head: Head | None = None,
+) -> Generator[Event]:
+    """Yields Prepared first and Finished last; the best weights are then in `checkpoints`.
+
+    Args:
+        pixels: may be a memory map; a batch is read at a time.
+        targets: (N,) class indices.
+        head: weight (K, D) and bias (K,) to begin with; epoch 0 then tells what they score.
+
+    Raises:
+        StudioError: nothing to learn from or to check on; the checkpoints belong to other settings or pictures; the
+            loss ceased to be a number before there was anything to keep.
+        Whatever `checkpoints.before_write` raises.
+    """
+    if not len(train_index) or not len(validation_index):
+        raise StudioError("Training needs pictures to learn from and others to check on. Add pictures.")
+    if pixels.shape[1:] != (recipe.side, recipe.side, 3):
+        raise ValueError(f"pixels are {pixels.shape[1:]}, the recipe's side is {recipe.side}")
+    torch.set_num_threads(recipe.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # It would pass over all memory once more.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    mark = fingerprint(recipe, labels, targets, train_index, validation_index)
+    learner = Learner(recipe, len(labels), device, head, mark)
+    learner.resume(checkpoints)
+    source = _Source(pixels, targets, recipe, device)
+    batches = cut(len(train_index), recipe.batch_size)
+    total = len(batches) * recipe.epochs
+    saver = _Saver(learner, checkpoints)
+    yield Prepared(total, recipe.epochs, len(train_index), len(validation_index), str(device), learner.step)
+
+    reason = Reason.DONE
+    try:
+        if learner.best is None and learner.step == 0 and (head is not None or recipe.epochs == 0):
+            val_loss, val_accuracy = yield from _check(learner, source, validation_index)
+            best = learner.end_epoch(val_loss, val_accuracy, epoch=0)
+            yield Validated(0, 0, None, None, val_loss, val_accuracy, best)
+
+        while learner.epoch < recipe.epochs and not learner.tired:
+            # ---- learn from every picture once
+            learner.begin_epoch()
+            order = permutation(train_index, recipe.seed, learner.epoch)
+            said_s, said = time.monotonic(), learner.sums.clone()
+            for start, stop in batches[learner.batch :]:
+                inputs, wanted = source.varied(order[start:stop], learner.epoch)
+                rate = learning_rate(recipe, learner.step, total)
+                learner.learn(inputs, wanted, rate)
+                if (now_s := time.monotonic()) - said_s >= SAY_S:
+                    new, said = learner.sums - said, learner.sums.clone()
+                    speed, said_s = float(new[2]) / (now_s - said_s), now_s
+                    yield Stepped(learner.step, learner.epoch + 1, *_means(new), rate, speed)
+                    if saver.due(SAVE_STEP_S):
+                        yield saver.save()
+
+            # ---- see what it has learnt
+            seen = _means(learner.sums)
+            val_loss, val_accuracy = yield from _check(learner, source, validation_index)
+            best = learner.end_epoch(val_loss, val_accuracy, learner.epoch + 1)
+            yield Validated(learner.step, learner.epoch, *seen, val_loss, val_accuracy, best)
+            if saver.due(SAVE_EPOCH_S):
+                yield saver.save()
+        if learner.epoch < recipe.epochs:
+            reason = Reason.EARLY
+    except GeneratorExit:
+        if saver.stale:
+            saver.save()
+        raise
+    except _Diverged:
+        reason = Reason.DIVERGED
+        if learner.best is None:
+            raise StudioError("The loss grew beyond all numbers at once. Choose a smaller learning rate.") from None
+    if saver.stale:
+        yield saver.save()
+    yield _finished(learner, reason)
+
+
+class _Diverged(Exception):
+    """A loss is no number any more, and no step will make it one again."""
+
+
+def _means(sums: Tensor) -> tuple[float, float]:
+    """Loss and accuracy of (sum of the losses, right answers, images). Raises _Diverged. Waits for the device."""
+    loss, right, images = sums.tolist()
+    if not math.isfinite(loss):
+        raise _Diverged
+    return loss / images, right / images
+
+
+def cut(count: int, size: int) -> list[tuple[int, int]]:
+    """(start, stop) of every batch of an epoch. None is of one picture alone, of which batch norm knows no variance."""
+    count = max(count, 2)  # `permutation` shows a picture that is all alone twice
+    starts = list(range(0, count, size))
+    stops = [*starts[1:], count]
+    if len(starts) > 1 and stops[-1] - starts[-1] == 1:
+        del starts[-1], stops[-2]
+    return list(zip(starts, stops, strict=True))
+
+
+def permutation(index: Indices, seed: int, epoch: int) -> Indices:
+    """The order of an epoch, a function of the seed and the epoch; a picture that is all alone comes twice."""
+    order = np.random.Generator(np.random.Philox(mix(seed, epoch))).permutation(index)
+    return np.repeat(order, 2) if len(order) == 1 else order
+
+
+class _Source:
+    """Batches on the device, as the network takes them."""
+
+    def __init__(self, pixels: Pixels, targets: Indices, recipe: Recipe, device: torch.device) -> None:
+        self.pixels, self.targets, self.recipe, self.device = pixels, targets, recipe, device
+        self.grey = architectures.get(recipe.architecture).grey
+        self.strength = augment.STRENGTHS.get(recipe.augmentation)
+
+    def plain(self, chosen: Indices) -> tuple[Tensor, Tensor]:
+        """(N, C, S, S) normalised, (N,) class indices."""
+        stored = torch.from_numpy(np.ascontiguousarray(self.pixels[chosen]))
+        wanted = torch.from_numpy(self.targets[chosen])
+        return augment.as_input(stored.to(self.device), self.grey), wanted.to(self.device)
+
+    def varied(self, chosen: Indices, epoch: int) -> tuple[Tensor, Tensor]:
+        chosen = np.sort(chosen)  # neighbours on disk are read together
+        inputs, wanted = self.plain(chosen)
+        if self.strength is not None:
+            chance = torch.from_numpy(augment.chances(self.recipe.seed, epoch, chosen, augment.CHANCES))
+            inputs = augment.vary(inputs, self.strength, self.recipe.mirror, chance.to(self.device))
+        return inputs, wanted
+
+
+class _Saver:
+    """Decides when a checkpoint is due: often enough to lose little, seldom enough to cost little."""
+
+    def __init__(self, learner: Learner, checkpoints: Checkpoints) -> None:
+        self.learner, self.checkpoints = learner, checkpoints
+        self.saved_s, self.took_s = time.monotonic(), 0.0
+        self.saved_place: tuple[int, int, int] | None = None
+
+    def due(self, least_s: float) -> bool:
+        return self.stale and time.monotonic() - self.saved_s >= max(least_s, SAVE_COST * self.took_s)
+
+    @property
+    def stale(self) -> bool:
+        return self.saved_place != self.learner.place
+
+    def save(self) -> Saved:
+        began_s = time.monotonic()
+        self.learner.save(self.checkpoints)
+        self.saved_place, self.saved_s = self.learner.place, time.monotonic()
+        self.took_s = self.saved_s - began_s
+        return Saved(self.learner.step)
+
+
+def _check(learner: Learner, source: _Source, index: Indices) -> Generator[Checked, None, tuple[float, float]]:
+    """Mean loss and accuracy over `index`."""
+    sums, said_s = torch.zeros_like(learner.sums), time.monotonic()
+    for start in range(0, len(index), CHECK_BATCH):
+        sums += learner.check(*source.plain(index[start : start + CHECK_BATCH]))
+        if time.monotonic() - said_s >= SAY_S:
+            said_s = time.monotonic()
+            yield Checked(min(start + CHECK_BATCH, len(index)), len(index))
+    return _means(sums)
+
+
+def _finished(learner: Learner, reason: Reason) -> Finished:
+    best = learner.best
+    assert best is not None  # the first check that ends in a number is the best so far
+    sentence = {
+        Reason.DONE: f"All epochs are done; epoch {best.epoch} was the best.",
+        Reason.EARLY: f"Stopped after epoch {learner.epoch}: nothing better than epoch {best.epoch} came in "
+        f"{learner.recipe.patience} epochs.",
+        Reason.DIVERGED: f"The loss grew beyond all numbers after epoch {learner.epoch}. The best model, of epoch "
+        f"{best.epoch}, is kept; a smaller learning rate would go further.",
+    }[reason]
+    return Finished(reason, sentence, learner.step, best.epoch, best.val_loss, best.val_accuracy)
