@@ -57,6 +57,15 @@ def page(studio: Studio, dataset_id: int, where: Where, offset: int = 0, limit: 
     return studio.store.images.page(dataset_id, where, offset, limit), studio.store.images.count(dataset_id, where)
 
 
+def cover(studio: Studio, dataset_id: int, most: int = 8) -> list[Image]:
+    """A few images of as many labels as possible, to know the dataset by."""
+    there = labels(studio, dataset_id)[:most]
+    each = -(-most // len(there)) if there else 0
+    by_label = [studio.store.images.page(dataset_id, Where(label_id=one.id), 0, each) for one in there]
+    mixed = [some[turn] for turn in range(each) for some in by_label if turn < len(some)]
+    return mixed[:most] or studio.store.images.page(dataset_id, Where(), 0, most)
+
+
 def change(studio: Studio, dataset_id: int, kind: str, changes: Sequence[Change], token: str | None = None) -> Outcome:
     """Relabels, deletes, restores or moves images: one action, done once for each `token`.
 

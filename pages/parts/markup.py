@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from urllib.parse import quote
 
 import streamlit as st
 
-from core.records import Image, Label
+from core.evaluation import Mistake
+from core.records import Image, Label, Prediction
 from pages.parts.text import count, percent
 from pages.parts.theme import DARK, LIGHT, label_colour
 
@@ -63,6 +65,14 @@ def contact_sheet(images: Sequence[Image], across: int = 4, rows: int = 2) -> st
 def hung(images: Sequence[Image]) -> str:
     """Thumbnails as large as the page allows."""
     return f'<div class="dr-sheet hung">{"".join(print_of(image) for image in images)}</div>'
+
+
+def samples(names: Sequence[str]) -> str:
+    """Held-back sample pictures, close together."""
+    prints = "".join(
+        f'<div class="print"><img src="/api/samples/{quote(name)}" alt="" loading="lazy"></div>' for name in names
+    )
+    return f'<div class="dr-sheet" style="--across:{len(names)}">{prints}</div>'
 
 
 def chip(name: str, position: int | None, images: int | None = None) -> str:
@@ -126,3 +136,26 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="dr-scroll"><table class="dr-table"><tr>{top}</tr>{body}</table></div>'
+
+
+def plain(text: str) -> str:
+    """What a person wrote, for a table cell."""
+    return escape(text)
+
+
+def prediction(one: Prediction) -> str:
+    """A small picture that was tried, with its name."""
+    return (
+        f'<span class="dr-tried"><img src="/api/predictions/{one.id}/picture" alt="" loading="lazy">'
+        f"<span>{escape(one.name)}</span></span>"
+    )
+
+
+def judged(pictures: Sequence[Mistake]) -> str:
+    """Thumbnails with what they show, what the model said, and how sure it was."""
+    cells = "".join(
+        f"<figure>{print_of(one.image)}<figcaption>{escape(one.predicted)}, {percent(one.confidence)} sure"
+        f"{'' if one.true == one.predicted else f'<br><span>labelled {escape(one.true)}</span>'}</figcaption></figure>"
+        for one in pictures
+    )
+    return f'<div class="dr-sheet hung">{cells}</div>'

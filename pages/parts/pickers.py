@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -13,17 +13,48 @@ def chosen(name: str) -> int | None:
     return int(value) if value.isdecimal() and len(value) < 19 else None
 
 
-def pick(label: str, name: str, options: Mapping[int, str], default: int) -> int:
-    """A select box whose choice is `?name=ID`; an id that is no option gives the default.
+def wanted(name: str, options: Mapping[int, str]) -> int:
+    """The id in the address; the first option where there is none. An id that is no option is given back all the
+    same: asking for it says in a sentence that there is no such thing."""
+    asked = chosen(name)
+    return next(iter(options)) if asked is None else asked
 
-    The address is the truth and the box follows it, so that the browser's back button works.
+
+def pick(label: str, name: str, options: Mapping[int, str], default: int, forget: str = "") -> int:
+    """A select box whose choice is `?name=ID`.
+
+    The address is the truth and the box follows it, so that the browser's back button works. Another choice takes
+    `forget` out of the address, which was about the choice before.
     """
     key = f"pick-{name}"
-    wanted = chosen(name)
-    st.session_state[key] = wanted if wanted in options else default
+    asked = chosen(name)
+    st.session_state[key] = asked if asked in options else default
 
     def remember() -> None:
+        st.query_params.pop(forget, None)
         st.query_params[name] = str(st.session_state[key])
 
     picked = st.selectbox(label, list(options), format_func=lambda one: options[one], key=key, on_change=remember)
     return default if picked is None else picked
+
+
+def pills(label: str, name: str, options: Mapping[str, str], default: str, changed: Callable[[], None]) -> str:
+    """Chips of which one is chosen, as `?name=OPTION`; the names are Markdown. `changed` is called after a choice."""
+    key = f"pick-{name}"
+    wanted = st.query_params.get(name, default)
+    st.session_state[key] = wanted if wanted in options else default
+
+    def remember() -> None:
+        st.query_params[name] = str(st.session_state[key])
+        changed()
+
+    picked = st.pills(
+        label,
+        list(options),
+        required=True,
+        format_func=lambda one: options[one],
+        key=key,
+        on_change=remember,
+        label_visibility="collapsed",
+    )
+    return picked or default

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core import architectures
+from core.architectures import Architecture
+from core.estimates import Estimate
 from core.records import Dataset, Image, Model, ModelKind, Run, RunState
 from pages.parts import markup
-from pages.parts.text import ago, count, literal
+from pages.parts.text import ago, count, duration, literal
 
 LIGHTS = {
     RunState.QUEUED: "",
@@ -19,7 +22,6 @@ LIGHTS = {
     RunState.FAILED: "warn",
     RunState.CANCELLED: "",
 }
-KINDS = {ModelKind.INSTANT: "Instant model", ModelKind.TRAINED: "Trained model"}
 
 
 def dataset_tile(dataset: Dataset, cover: Sequence[Image], model: Model | None, sentence: str) -> None:
@@ -35,13 +37,18 @@ def dataset_tile(dataset: Dataset, cover: Sequence[Image], model: Model | None, 
             markup.draw(markup.words(sentence, quiet=True, small=True))
 
 
-def model_tile(model: Model, title: str, sentence: str, now: float, best: bool = False, place: str = "") -> None:
-    """Its kind, what it was made with, and how good it is. `place` keeps the keys of two lists on a page apart."""
-    with st.container(border=True, key=f"tile-model-{place}{model.id}"):
-        kind = f"{KINDS[model.kind]}, {ago(model.created_at, now)}"
-        markup.draw(markup.state(kind, "good") if best else f'<span class="dr-kind">{kind}</span>')
-        st.page_link("pages/models.py", label=literal(title), query_params={"model": str(model.id)})
-        markup.draw(markup.words(model.dataset, quiet=True, small=True))
+def title(model: Model) -> str:
+    """What people call it: the instant model, or the architecture that was trained."""
+    known = {card.name: card.title for card in architectures.ARCHITECTURES}
+    return "Instant model" if model.kind is ModelKind.INSTANT else known.get(model.architecture, model.architecture)
+
+
+def model_tile(model: Model, sentence: str, now: float, best: bool = False) -> None:
+    """What it was made with, of which dataset, and how good it is."""
+    with st.container(border=True, key=f"tile-model-{model.id}"):
+        said = f"{model.dataset}, {ago(model.created_at, now)}"
+        markup.draw(markup.state(f"Best of {model.dataset}", "good") if best else markup.words(said, True, True))
+        st.page_link("pages/models.py", label=literal(title(model)), query_params={"model": str(model.id)})
         markup.draw(markup.score(model.accuracy, model.interval, sentence))
 
 
@@ -56,3 +63,19 @@ def run_tile(run: Run, dataset: str, word: str, sentence: str, now: float) -> No
             markup.draw(markup.bar(share, sentence))
         else:
             markup.draw(markup.words(sentence, small=True))
+
+
+def architecture_tile(
+    card: Architecture, found: Estimate, epochs: int, chosen: bool, choose: Callable[[str], None]
+) -> None:
+    """What it is for, how large it is and how long it takes; a click anywhere chooses it."""
+    with st.container(border=True, key=f"tile-{'on' if chosen else 'off'}-{card.name}", height="stretch"):
+        st.button(literal(card.title), key=f"choose-{card.name}", type="tertiary", on_click=choose, args=(card.name,))
+        markup.draw(markup.words(card.sentence, small=True))
+        size = f"{card.parameters / 1e6:.1f} million parameters, {card.side} × {card.side} px"
+        knows = "Pretrained" if card.pretrained else "From scratch"
+        time_s = f"{duration(found.seconds)} for {epochs} epochs, {'measured here' if found.measured else 'estimated'}"
+        markup.draw(
+            markup.words(f"{knows}. {size}.", quiet=True, small=True),
+            markup.words(f"{time_s[:1].upper()}{time_s[1:]}.", quiet=True, small=True),
+        )

@@ -1,0 +1,84 @@
+"""The confusion matrix: rows are what pictures show, columns what the model said. A click on a cell tells which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from pages.parts.text import count
+from pages.parts.theme import PLOTLY_CONFIG, plotly_template
+
+SHORT = 18  # characters of a label beside an axis
+NUMBERS_UP_TO = 16  # labels; with more of them the cells are too small to read in
+COLOURS = [[0, "rgba(138,131,123,0.10)"], [0.001, "rgba(242,85,61,0.10)"], [1, "#F2553D"]]
+CONFIG = {**PLOTLY_CONFIG, "modeBarButtons": [["toImage"]]}
+
+
+def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.Figure:
+    """`confusion[true, said]` pictures. Colour is the share of a row: large labels do not outshine small ones."""
+    places = list(range(len(labels)))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    heat = go.Heatmap(z=shares, zmin=0, zmax=1, xgap=2, ygap=2, showscale=False, hoverinfo="skip", colorscale=COLOURS)
+    true, said = np.nonzero(confusion)
+    # Heat map cells cannot be selected: what is clicked is an unseen marker over each one.
+    cells = go.Scatter(
+        x=said,
+        y=true,
+        mode="markers+text" if len(labels) <= NUMBERS_UP_TO else "markers",
+        text=[count(int(confusion[t, s])) for t, s in zip(true, said, strict=True)],
+        textfont={"color": ink},
+        marker={"symbol": "square", "size": 34 if len(labels) <= NUMBERS_UP_TO else 12, "opacity": 0},
+        selected={"marker": {"opacity": 0}, "textfont": {"color": ink}},
+        unselected={"marker": {"opacity": 0}, "textfont": {"color": ink}},
+        customdata=np.stack([true, said], axis=1),
+        hovertext=[_words(int(confusion[t, s]), labels[t], labels[s]) for t, s in zip(true, said, strict=True)],
+        hoverinfo="text",
+    )
+    axis: dict[str, Any] = {
+        "tickvals": places,
+        "ticktext": [_short(label) for label in labels],
+        "showgrid": False,
+        "zeroline": False,
+        "range": [-0.5, len(labels) - 0.5],
+        "tickfont": {"color": ink},
+        "fixedrange": True,
+    }
+    figure = go.Figure([heat, cells])
+    figure.update_layout(
+        template=plotly_template(),
+        height=max(340, min(900, 110 + 46 * len(labels))),
+        font={"color": ink},
+        xaxis={**axis, "side": "top", "title": {"text": "The model says"}},
+        yaxis={**axis, "autorange": False, "range": [len(labels) - 0.5, -0.5], "title": {"text": "The picture shows"}},
+        clickmode="event+select",
+        dragmode=False,
+    )
+    return figure
+
+
+def clicked(event: Any) -> tuple[int, int] | None:
+    """(true, said) of the cell in a selection of `st.plotly_chart`."""
+    points = event.selection.points if event else []
+    if not points:
+        return None
+    true, said = points[0]["customdata"][:2]
+    return int(true), int(said)
+
+
+def _words(pictures: int, true: str, said: str) -> str:
+    if true == said:
+        return f"{count(pictures, 'picture')} of {_plain(true)}, and it says so"
+    return f"{count(pictures, 'picture')} of {_plain(true)}, taken for {_plain(said)}"
+
+
+def _short(label: str) -> str:
+    return _plain(label if len(label) <= SHORT else f"{label[: SHORT - 1]}…")
+
+
+def _plain(text: str) -> str:
+    """Plotly reads some HTML in its texts; a label is none."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

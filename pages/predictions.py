@@ -1,0 +1,117 @@
+"""Try it: pictures in, answers out; a wrong answer put right becomes a picture to learn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import streamlit as st
+
+from core import datasets, models, samples
+from core.records import Dataset, Model, Prediction, Split
+from core.studio import Where
+from pages import studio
+from pages.components.tryit import tryit
+from pages.parts import frame, markup, pickers, states, tiles
+from pages.parts.text import ago, percent
+from pages.parts.theme import label_colour
+
+MOST = 12
+darkroom = studio()
+
+
+def page() -> None:
+    frame.head("Try it", "Drop a picture, paste it, or use the camera. Put wrong answers right: the model learns.")
+    everything = {dataset.id: dataset.name for dataset in datasets.all_of(darkroom)}
+    if not everything:
+        nothing("No model to try yet", "Add pictures with at least two labels; a first model follows within seconds.")
+    if (model_id := pickers.chosen("model")) is not None:
+        dataset = datasets.get(darkroom, models.get(darkroom, model_id).dataset_id)
+    else:
+        dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
+    left, right = st.columns(2)
+    with left:
+        pickers.pick("Dataset", "dataset", everything, dataset.id, forget="model")
+    found = {model.id: named(model) for model in models.all_of(darkroom, dataset.id)}
+    best = models.best(darkroom, dataset.id)
+    if best is None:
+        waiting(dataset.id)
+        st.stop()
+    with right:
+        model_id = pickers.pick("Model", "model", found, best.id)
+    model = models.get(darkroom, model_id)
+    markup.draw(markup.words(models.sentence(model), quiet=True, small=True))
+    ask(dataset, model)
+    history(dataset)
+
+
+def nothing(title: str, sentence: str) -> None:
+    states.empty(title, sentence)
+    st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
+    st.stop()
+
+
+def named(model: Model) -> str:
+    return f"{tiles.title(model)}, {percent(model.accuracy)}"
+
+
+def waiting(dataset_id: int) -> None:
+    """The instant model is on its way, or cannot be made yet; either way the screen says which."""
+    working = models.instant(darkroom, dataset_id).state in ("indexing", "fitting")
+    st.fragment(progress, run_every=1.0 if working else None)(dataset_id)
+
+
+def progress(dataset_id: int) -> None:
+    with states.sentences():
+        now = models.instant(darkroom, dataset_id)
+        if now.model is not None:
+            st.rerun()
+        states.empty("The first model is on its way" if now.waiting else "No model to try yet", now.sentence)
+
+
+def ask(dataset: Dataset, model: Model) -> None:
+    labels = datasets.labels(darkroom, dataset.id)
+    coloured = [{"name": label.name, "color": label_colour(label.position)} for label in labels]
+    happened = tryit(f"tryit-{dataset.id}", model.id, dataset.id, coloured, to_try(dataset))
+    if corrected := happened["corrected"]:
+        st.toast(f"The picture is now in the dataset as {corrected['label']}. The instant model learns it.")
+
+
+def to_try(dataset: Dataset) -> list[dict[str, str]]:
+    """Pictures for one click: those held back from the sample set, else some that were kept for testing."""
+    if samples.is_sample(dataset.name) and (names := samples.held_back()):
+        return [{"src": f"/api/samples/{quote(name)}", "name": name} for name in names]
+    for split in (Split.TEST, Split.VALIDATION):
+        if found := darkroom.store.images.page(dataset.id, Where(split=split), 0, MOST):
+            return [{"src": f"/api/images/{one.id}/view?v={one.sha256[:12]}", "name": one.name} for one in found]
+    return []
+
+
+def history(dataset: Dataset) -> None:
+    kept = darkroom.store.predictions.all(dataset.id, 50)
+    if not kept:
+        return
+    with st.expander("Earlier answers", icon=":material/history:"):
+        markup.draw(table(kept))
+        where = f"/api/datasets/{dataset.id}/predictions.csv"
+        st.link_button("Download all as CSV", where, icon=":material/download:")
+
+
+def table(kept: Sequence[Prediction]) -> str:
+    now = time.time()
+    rows = [
+        [
+            markup.prediction(one),
+            markup.plain(one.ranked[0].label),
+            percent(one.ranked[0].confidence),
+            markup.plain(one.corrected_label or ""),
+            ago(one.at, now),
+        ]
+        for one in kept
+    ]
+    return markup.table(["Picture", "Answer", "Sure", "Put right", "When"], rows)
+
+
+with states.sentences():
+    page()

@@ -1,0 +1,148 @@
+"""One run: live while it learns, and what came of it. The Train screen shows it when a run is in the address."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import streamlit as st
+
+from core import datasets, events, models, recipe, runs
+from core.errors import NotFound
+from core.records import Run, RunState
+from core.studio import Studio
+from pages.components.curves import curves
+from pages.parts import frame, markup, states
+from pages.parts.text import ago, count, duration
+
+WORDS = {field.name: field.title for field in recipe.FIELDS}
+
+
+def watch(studio: Studio, run_id: int) -> None:
+    run = runs.get(studio, run_id)
+    dataset = datasets.get(studio, run.dataset_id)
+    frame.head(run.name, f"Run {run.id} on {dataset.name}, begun {ago(run.queued_at, time.time())}.")
+    st.fragment(status, run_every=None if run.state.final else 1.0)(studio, run)
+    if curves("curves", run.id, None if run.state.final else 1.0):
+        st.rerun()
+    details(studio, run)
+
+
+def status(studio: Studio, before: Run) -> None:
+    """What the run does now and what a person can do with it. Ends its own polling with the run."""
+    with states.sentences():
+        run = runs.get(studio, before.id)
+        if run.state is not before.state:
+            st.rerun()
+        if run.state is RunState.SUCCEEDED:
+            result(studio, run)
+        elif run.state.final:
+            ended(run)
+        else:
+            under_way(studio, run)
+
+
+def under_way(studio: Studio, run: Run) -> None:
+    said = {
+        RunState.QUEUED: queued(studio, run),
+        RunState.STARTING: "The trainer is starting; the first numbers come in a few seconds.",
+        RunState.RUNNING: preparing(studio, run),
+        RunState.PAUSED: f"Paused after step {count(run.step)}. Everything is kept; it goes on exactly there.",
+    }[run.state]
+    if run.wish:
+        said = "Asked to end between two steps. The best model so far is kept."
+        said = {"pause": "Pausing after this step.", "cancel": "Ending; nothing will be kept."}.get(run.wish, said)
+    if said:
+        markup.draw(markup.words(said, quiet=True))
+    with st.container(horizontal=True):
+        if run.state is RunState.PAUSED:
+            if st.button("Resume", type="primary", icon=":material/play_arrow:"):
+                runs.resume(studio, run.id)
+                st.rerun()
+        elif run.state is RunState.RUNNING:
+            if st.button("Stop and keep the best", type="primary", icon=":material/stop:", disabled=bool(run.wish)):
+                runs.stop(studio, run.id)
+                st.rerun(scope="fragment")
+            if st.button("Pause", icon=":material/pause:", disabled=bool(run.wish)):
+                runs.pause(studio, run.id)
+                st.rerun(scope="fragment")
+        if st.button("Cancel", type="tertiary", disabled=run.wish == "cancel"):
+            runs.cancel(studio, run.id)
+            st.rerun(scope="fragment")
+
+
+def queued(studio: Studio, run: Run) -> str:
+    ahead = runs.before(studio, run)
+    if run.not_before > time.time() + 1:
+        return f"It was interrupted and begins again in {duration(run.not_before - time.time())}."
+    return f"{count(ahead, 'run')} before it in the queue." if ahead else "Next in the queue; it begins in a moment."
+
+
+def preparing(studio: Studio, run: Run) -> str:
+    """Before the first step there are no curves yet, but there is progress to tell of."""
+    found = events.since(studio, run.id) if run.step == 0 else []
+    last = next((one for one in reversed(found) if one.kind == "preparing"), None)
+    return f"Preparing pictures: {last.data['done']:,} of {last.data['total']:,}." if last else ""
+
+
+def result(studio: Studio, run: Run) -> None:
+    if run.model_id is None:
+        return states.problem("This run is done, but its model was removed.")
+    model = models.get(studio, run.model_id)
+    took = duration((run.finished_at or run.queued_at) - (run.started_at or run.queued_at))
+    markup.draw(markup.score(model.accuracy, model.interval, f"{models.sentence(model)} It took {took}.", large=True))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Try it", type="primary", icon=":material/center_focus_strong:"):
+            here = {"dataset": str(run.dataset_id), "model": str(model.id)}
+            st.switch_page("pages/predictions.py", query_params=here)
+        st.page_link("pages/models.py", label="See what it gets wrong", query_params={"model": str(model.id)})
+        again(run)
+
+
+def ended(run: Run) -> None:
+    if run.state is RunState.FAILED:
+        states.problem(run.error or "This run failed. Its log below says at what; the dataset is untouched.")
+    else:
+        markup.draw(markup.words("Cancelled. No model was kept; the dataset is untouched.", quiet=True))
+    again(run)
+
+
+def again(run: Run) -> None:
+    if st.button("Train again with these settings", icon=":material/replay:"):
+        here = {"dataset": str(run.dataset_id), "like": str(run.id)}
+        st.switch_page("pages/training.py", query_params=here)
+
+
+def details(studio: Studio, run: Run) -> None:
+    with st.expander("Recipe", icon=":material/tune:"):
+        markup.draw(markup.words("What the recipe worked out for this run. A person chose those marked.", quiet=True))
+        own = derived(studio, run)
+        names = {
+            name: f"{WORDS.get(name, name.capitalize())}{' (chosen)' if name in run.spec.overrides else ''}"
+            for name in own
+        }
+        markup.draw(markup.facts({names[name]: said(value) for name, value in own.items()}))
+    with st.expander("Log", icon=":material/notes:"):
+        st.fragment(log, run_every=None if run.state.final else 2.0)(studio, run.id)
+
+
+def derived(studio: Studio, run: Run) -> dict[str, object]:
+    """As the run recorded it; before it began, as it will be."""
+    if found := events.last(studio, run.id, "recipe"):
+        return dict(found.data["recipe"])
+    version = studio.store.versions.get(run.version_id)
+    return recipe.derive(run.spec, version.images, max(len(version.labels), 2), os.cpu_count() or 1).as_dict()
+
+
+def said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def log(studio: Studio, run_id: int) -> None:
+    try:
+        text = runs.log_tail(studio, run_id)
+    except NotFound:
+        text = ""
+    st.code(text or "Nothing has been said yet.", language=None, height=320)
