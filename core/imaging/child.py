@@ -74,7 +74,7 @@ class Child:
                 need = Need(1, 2 * job["side"])
                 picture = open_picture(data, need)
                 small = picture.rgb(need.factor(picture.width, picture.height))
-                self.answer({}, webp(small, job["side"], quality=82, method=2))
+                self.answer({}, webp(small, job["side"], quality=82, method=1))
 
     def check(self, data: bytes, path: str) -> None:
         need = Need(*THUMB_NEED)
@@ -126,13 +126,18 @@ def read_source(path: str, limit_bytes: int) -> bytes:
     try:
         # Without O_NONBLOCK a named pipe would hold us here for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
+        try:
             facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode):
                 raise Refused("This is not a file. Please choose a picture.", "not_a_picture")
             if facts.st_size > limit_bytes:
                 raise Refused(too_many_bytes(limit_bytes), "too_large")
-            return file.readall() or b""
+            parts = []
+            while part := os.read(descriptor, facts.st_size + 1):
+                parts.append(part)
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+        finally:
+            os.close(descriptor)
     except OSError:
         raise Refused("The file could not be read from the disk. Please send it again.", "unreadable") from None
 

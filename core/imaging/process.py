@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+COMMAND = ("-m", "core.imaging.child")
 START_S = 60.0  # an interpreter on a busy machine
 END_S = 2.0
 PIPE_BYTES = 1 << 20
@@ -41,7 +42,7 @@ class ChildProcess:
         """Raises OSError when no process can be started. The child may still be starting when this returns."""
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-E", "-s", "-m", "core.imaging.child", str(limit_bytes), str(cpu_s)],
+            [sys.executable, "-E", "-s", *COMMAND, str(limit_bytes), str(cpu_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

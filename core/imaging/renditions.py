@@ -9,8 +9,6 @@ import io
 
 from PIL import Image
 
-from core.imaging.upright import Picture
-
 THUMB_SIDE = 384  # px, the longest
 INPUT_SIDE = 224  # px, what the indexer's network takes
 # Reduced decoding keeps twice the target: finer than that, the eye and the network see no difference.
@@ -20,7 +18,7 @@ THUMB_NEED = (2 * INPUT_SIDE, 2 * THUMB_SIDE)
 def squash(picture: Image.Image, side: int) -> bytes:
     """side x side x 3 bytes: the whole picture, its shape ignored, antialiased bilinear."""
     if picture.size != (side, side):
-        picture = picture.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=None)
+        picture = picture.resize((side, side), Image.Resampling.BILINEAR)
     return picture.tobytes()
 
 
@@ -29,16 +27,13 @@ def webp(picture: Image.Image, longest: int, quality: int, method: int) -> bytes
     scale = longest / max(picture.size)
     if scale < 1:
         size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
-        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        # As cheap as bilinear and sharper; it rings less than what is sharper still.
+        picture = picture.resize(size, Image.Resampling.HAMMING)
     target = io.BytesIO()
     picture.save(target, "WEBP", quality=quality, method=method)
     return target.getvalue()
 
 
 def thumbnail(picture: Image.Image) -> bytes:
-    # Method 1 of 0..6 takes a third of the default's time and makes files about 4 % larger.
-    return webp(picture, THUMB_SIDE, quality=80, method=1)
-
-
-def reduced(picture: Picture, factor: int) -> Image.Image:
-    return picture.rgb(factor)
+    # Method 0 of 0..6 takes 40 % of the default's time; the files are a fifth larger, about 7 kB.
+    return webp(picture, THUMB_SIDE, quality=80, method=0)

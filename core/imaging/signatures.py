@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
 
 JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # after entropy-coded data: neither stuffing nor a restart
+JPEG_SCAN, JPEG_END = 0xDA, 0xD9
+JPEG_ALONE = (0x01, 0xD8, JPEG_END)  # markers without a segment
 HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 GIF_START = re.compile(rb"GIF\d\d[a-z]?")
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -165,40 +168,41 @@ def ends_early(data: bytes, format: str) -> bool:
     return walk(data)
 
 
-def jpeg_scans(data: bytes, most: int) -> tuple[int, bool]:
-    """(scans, whether the end mark was reached) of the first picture in the file; stops counting after `most`.
+def jpeg_scans(data: bytes, most: int) -> int:
+    """How many scans the first picture in the file has; stops counting after `most`.
 
     Counted along the structure: a video or a thumbnail inside the file may hold the scan mark's two bytes by chance.
     """
-    at, scans = 2, 0
-    while scans <= most:
-        found = JPEG_MARKER.search(data, at) if scans else JPEG_MARKER.match(data, at)
-        if found is None:
-            return scans, False
-        marker, at = found[1][0], found.end()
-        if marker == 0xD9:
-            return scans, True
-        if marker == 0x01 or marker == 0xD8:
-            continue
-        if marker == 0xDA:
-            scans += 1
-        at += int.from_bytes(data[at : at + 2], "big")
-    return scans, True
+    scans = 0
+    for marker, _ in _jpeg_markers(data):
+        scans += marker == JPEG_SCAN
+        if scans > most or marker == JPEG_END:
+            break
+    return scans
 
 
 def _jpeg_ends_early(data: bytes) -> bool:
+    """No end mark, and nothing that could not be part of a JPEG before the data ends."""
     at, scans = 2, 0
-    while at < len(data):
-        found = JPEG_MARKER.search(data, at) if scans else JPEG_MARKER.match(data, at)
-        if found is None:
-            return scans > 0 or not data[at:].strip(b"\xff")
-        marker, at = found[1][0], found.end()
-        if marker == 0xD9:
+    for marker, after in _jpeg_markers(data):
+        if marker == JPEG_END:
             return False
-        if marker != 0x01 and marker != 0xD8:
-            scans += marker == 0xDA
+        at, scans = after, scans + (marker == JPEG_SCAN)
+    return scans > 0 or at >= len(data) or not data[at:].strip(b"\xff")
+
+
+def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
+    """(marker, where what follows its segment begins), until something else stands where a marker must."""
+    at, coded = 2, False
+    while at < len(data):
+        found = JPEG_MARKER.search(data, at) if coded else JPEG_MARKER.match(data, at)
+        if found is None:
+            return
+        marker, at = found[1][0], found.end()
+        if marker not in JPEG_ALONE:
             at += max(int.from_bytes(data[at : at + 2], "big"), 2)
-    return True
+        coded = coded or marker == JPEG_SCAN
+        yield marker, at
 
 
 def _png_ends_early(data: bytes) -> bool:

@@ -263,7 +263,7 @@ def _hang_leaves(photo: Image.Image, scene: Scene, random: Random) -> None:
 def _photograph(photo: Image.Image, scene: Scene, random: Random) -> Image.Image:
     """Focus, light, colour cast, haze, vignette and grain."""
     if random.random() < 0.6:
-        photo = photo.filter(ImageFilter.GaussianBlur(random.uniform(0.2, 1.3)))
+        photo = photo.filter(ImageFilter.BoxBlur(random.uniform(0.2, 1.3)))
     pixels = np.asarray(photo).astype(np.float32)
     pixels *= random.uniform(0.78, 1.18) * (1 + random.normal(0, 0.06, 3)).astype(np.float32)
     if random.random() < 0.25:
@@ -294,8 +294,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draws the sample pictures.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--per-label", type=int, default=60)
+    parser.add_argument("--held-back", type=int, default=12)
     wish = parser.parse_args()
-    draw_samples(wish.folder, wish.seed, workers=min(os.cpu_count() or 1, 4))
+    draw_samples(wish.folder, wish.seed, wish.per_label, wish.held_back, workers=min(os.cpu_count() or 1, 4))
 
 
 if __name__ == "__main__":

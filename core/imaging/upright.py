@@ -49,8 +49,8 @@ class Picture:
         for top in range(0, self.height, rows):
             band = self.image.crop(self._stored_box(top, min(top + rows, self.height)))
             band = as_rgb(band, span)
-            if turn := TURNS.get(self.orientation):
-                band = band.transpose(turn)
+            if self.orientation in TURNS:
+                band = band.transpose(TURNS[self.orientation])
             yield band.reduce(factor) if factor > 1 else band
 
     def rgb(self, factor: int = 1) -> Image.Image:
