@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -88,52 +89,80 @@ def set_metadata(model: onnx.ModelProto, values: dict[str, str]) -> None:
     helper.set_model_props(model, values)
 
 
+GRAPH_FIELD = bytes([7 << 3 | 2])  # of ModelProto
+
+
+@dataclass(frozen=True, slots=True)
+class _Stem:
+    """A backbone made ready for heads: its graph, serialised, still open at the end, and the model around it."""
+
+    graph: bytes
+    around: bytes  # without metadata
+    metadata: dict[str, str]
+    height: int  # of `features`
+    width: int
+
+
 @lru_cache(maxsize=1)
-def _parse(backbone: bytes) -> onnx.ModelProto:
-    return onnx.load_from_string(backbone)
+def _stem(backbone: bytes) -> _Stem:
+    model = onnx.load_from_string(backbone)
+    graph = model.graph
+    for node in graph.node:
+        node.input[:] = ["image" if name == "pixels" else name for name in node.input]
+    graph.input[0].name = "image"
+    [features] = [value for value in graph.output if value.name == "features"]
+    height, width = (dimension.dim_value for dimension in features.type.tensor_type.shape.dim[2:])
+    graph.output.remove(features)
+    content, metadata = graph.SerializeToString(), {prop.key: prop.value for prop in model.metadata_props}
+    model.ClearField("graph")
+    del model.metadata_props[:]
+    return _Stem(content, model.SerializeToString(), metadata, height, width)
 
 
-def with_head(
-    backbone: bytes | onnx.ModelProto, weight: NDArray[np.float32], bias: NDArray[np.float32], labels: Sequence[str]
-) -> bytes:
-    """The instant model: `image` uint8 RGB (N, H, W, 3) of any size in; out come `probabilities` (N, K), `vector` (N, D)
-    and `class_map` (N, K, h, w), whose mean over all places plus the bias is the label's logit.
+def with_head(backbone: bytes, weight: NDArray[np.float32], bias: NDArray[np.float32], labels: Sequence[str]) -> bytes:
+    """The instant model: `image` uint8 RGB (N, H, W, 3) of any size in, `probabilities` (N, K), `vector` (N, D) and
+    `class_map` (N, K, h, w) out. The mean of a label's map over all places plus its bias is its logit.
 
     Args:
         backbone: has the input `pixels` and the outputs `vector` and `features`; the same bytes are parsed once.
         weight: (K, D), bias: (K,), for the vector as the backbone gives it.
     """
-    model = onnx.ModelProto()
-    model.CopyFrom(_parse(backbone) if isinstance(backbone, bytes) else backbone)
-    graph = model.graph
-    for node in graph.node:
-        node.input[:] = ["image" if name == "pixels" else name for name in node.input]
-    graph.input[0].name = "image"
-    (vector,) = (value for value in graph.output if value.name == "vector")
-    (features,) = (value for value in graph.output if value.name == "features")
-    height, width = (dimension.dim_value for dimension in features.type.tensor_type.shape.dim[2:])
-    weight, count = np.asarray(weight, np.float32), len(labels)
-    graph.initializer.extend(
+    stem, count = _stem(backbone), len(labels)
+    weight = np.asarray(weight, np.float32)
+    head = onnx.GraphProto()
+    head.initializer.extend(
         [
             _constant("head.weight", weight),
             _constant("head.bias", bias),
             _constant("head.places", weight[:, :, None, None]),
         ]
     )
-    graph.node.extend(
+    head.node.extend(
         [
             helper.make_node("Gemm", ["vector", "head.weight", "head.bias"], ["head.logits"], "head.gemm", transB=1),
             helper.make_node("Softmax", ["head.logits"], ["probabilities"], "head.softmax", axis=1),
             helper.make_node("Conv", ["features", "head.places"], ["class_map"], "head.map"),
         ]
     )
-    outputs = [
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ("N", count)),
-        vector,
-        helper.make_tensor_value_info("class_map", TensorProto.FLOAT, ("N", count, height, width)),
-    ]
-    outputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in outputs]
-    del graph.output[:]
-    graph.output.extend(outputs)
-    set_metadata(model, {**{prop.key: prop.value for prop in model.metadata_props}, "labels": json.dumps(list(labels))})
-    return bytes(model.SerializeToString())
+    head.output.extend(
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ("N", count)),
+            helper.make_tensor_value_info("class_map", TensorProto.FLOAT, ("N", count, stem.height, stem.width)),
+        ]
+    )
+    around = onnx.ModelProto()
+    set_metadata(around, {**stem.metadata, "labels": json.dumps(list(labels))})
+    # A message is its fields one after the other, and a repeated field goes on wherever it comes again: so the head is
+    # put behind the backbone's bytes, which are neither read nor written anew at every change of a label.
+    added = head.SerializeToString()
+    length = _varint(len(stem.graph) + len(added))
+    return b"".join((stem.around, around.SerializeToString(), GRAPH_FIELD, length, stem.graph, added))
+
+
+def _varint(number: int) -> bytes:
+    """Protobuf's way to write a length."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])

@@ -187,11 +187,11 @@ class Learner:
         }
         checkpoints.save(self.step, state, (self.best.step, self.best_weights) if self.best else None)
 
-    def resume(self, checkpoints: Checkpoints) -> None:
-        """Goes on from the newest whole checkpoint, if there is one. Raises StudioError when it is not of this run."""
+    def resume(self, checkpoints: Checkpoints) -> bool:
+        """Goes on from the newest checkpoint; False: there is none. Raises StudioError when it is not of this run."""
         found = checkpoints.load(self.device)
         if found is None:
-            return
+            return False
         state, best = found
         if state["fingerprint"] != self.fingerprint:
             raise StudioError("The settings or the pictures changed since this run began. Start a new run.")
@@ -203,6 +203,7 @@ class Learner:
         self.sums.copy_(state["sums"])
         self.best = Best(**state["best"]) if state["best"] else None
         self.best_weights = best[1] if best else {}
+        return True
 
 
 def fingerprint(recipe: Recipe, labels: Sequence[str], *arrays: NDArray[np.int64]) -> str:

@@ -56,24 +56,18 @@ def train(
             loss ceased to be a number before there was anything to keep.
         Whatever `checkpoints.before_write` raises.
     """
-    if not len(train_index) or not len(validation_index):
-        raise StudioError("Training needs pictures to learn from and others to check on. Add pictures.")
-    if pixels.shape[1:] != (recipe.side, recipe.side, 3):
-        raise ValueError(f"pixels are {pixels.shape[1:]}, the recipe's side is {recipe.side}")
-    torch.set_num_threads(recipe.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # It would pass over all memory once more.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    _refuse(pixels, train_index, validation_index, recipe)
+    _repeatable(recipe.threads)
     mark = fingerprint(recipe, labels, targets, train_index, validation_index)
     learner = Learner(recipe, len(labels), device, head, mark)
-    learner.resume(checkpoints)
+    resumed = learner.resume(checkpoints)
     source = _Source(pixels, targets, recipe, device)
     batches = cut(len(train_index), recipe.batch_size)
     total = len(batches) * recipe.epochs
-    saver = _Saver(learner, checkpoints)
+    saver = _Saver(learner, checkpoints, resumed)
     yield Prepared(total, recipe.epochs, len(train_index), len(validation_index), str(device), learner.step)
 
-    reason = Reason.DONE
+    diverged = False
     try:
         if learner.best is None and learner.step == 0 and (head is not None or recipe.epochs == 0):
             val_loss, val_accuracy = yield from _check(learner, source, validation_index)
@@ -103,19 +97,31 @@ def train(
             yield Validated(learner.step, learner.epoch, *seen, val_loss, val_accuracy, best)
             if saver.due(SAVE_EPOCH_S):
                 yield saver.save()
-        if learner.epoch < recipe.epochs:
-            reason = Reason.EARLY
     except GeneratorExit:
-        if saver.stale:
-            saver.save()
+        saver.save()
         raise
     except _Diverged:
-        reason = Reason.DIVERGED
+        diverged = True
         if learner.best is None:
             raise StudioError("The loss grew beyond all numbers at once. Choose a smaller learning rate.") from None
-    if saver.stale:
+    if saver.due(0):
         yield saver.save()
-    yield _finished(learner, reason)
+    yield _finished(learner, diverged)
+
+
+def _refuse(pixels: Pixels, train_index: Indices, validation_index: Indices, recipe: Recipe) -> None:
+    if not len(train_index) or not len(validation_index):
+        raise StudioError("Training needs pictures to learn from and others to check on. Add pictures.")
+    if pixels.shape[1:] != (recipe.side, recipe.side, 3):
+        raise ValueError(f"pixels are {pixels.shape[1:]}, the recipe's side is {recipe.side}")
+
+
+def _repeatable(threads: int) -> None:
+    """The same sums in the same order whenever this run is taken up, as far as the device can."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # It would pass over all memory once more.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 class _Diverged(Exception):
@@ -172,23 +178,24 @@ class _Source:
 class _Saver:
     """Decides when a checkpoint is due: often enough to lose little, seldom enough to cost little."""
 
-    def __init__(self, learner: Learner, checkpoints: Checkpoints) -> None:
+    def __init__(self, learner: Learner, checkpoints: Checkpoints, resumed: bool) -> None:
         self.learner, self.checkpoints = learner, checkpoints
+        self.saved_place = learner.place if resumed else None
         self.saved_s, self.took_s = time.monotonic(), 0.0
-        self.saved_place: tuple[int, int, int] | None = None
 
     def due(self, least_s: float) -> bool:
-        return self.stale and time.monotonic() - self.saved_s >= max(least_s, SAVE_COST * self.took_s)
-
-    @property
-    def stale(self) -> bool:
-        return self.saved_place != self.learner.place
+        passed_s = time.monotonic() - self.saved_s
+        return self.saved_place != self.learner.place and (
+            not least_s or passed_s >= max(least_s, SAVE_COST * self.took_s)
+        )
 
     def save(self) -> Saved:
-        began_s = time.monotonic()
-        self.learner.save(self.checkpoints)
-        self.saved_place, self.saved_s = self.learner.place, time.monotonic()
-        self.took_s = self.saved_s - began_s
+        """Writes a checkpoint unless this very state is written already."""
+        if self.saved_place != self.learner.place:
+            began_s = time.monotonic()
+            self.learner.save(self.checkpoints)
+            self.saved_place, self.saved_s = self.learner.place, time.monotonic()
+            self.took_s = self.saved_s - began_s
         return Saved(self.learner.step)
 
 
@@ -203,14 +210,22 @@ def _check(learner: Learner, source: _Source, index: Indices) -> Generator[Check
     return _means(sums)
 
 
-def _finished(learner: Learner, reason: Reason) -> Finished:
+def _finished(learner: Learner, diverged: bool) -> Finished:
     best = learner.best
     assert best is not None  # the first check that ends in a number is the best so far
-    sentence = {
-        Reason.DONE: f"All epochs are done; epoch {best.epoch} was the best.",
-        Reason.EARLY: f"Stopped after epoch {learner.epoch}: nothing better than epoch {best.epoch} came in "
-        f"{learner.recipe.patience} epochs.",
-        Reason.DIVERGED: f"The loss grew beyond all numbers after epoch {learner.epoch}. The best model, of epoch "
-        f"{best.epoch}, is kept; a smaller learning rate would go further.",
-    }[reason]
+    if diverged:
+        reason = Reason.DIVERGED
+        sentence = (
+            f"The loss grew beyond all numbers after epoch {learner.epoch}. The best model, of epoch {best.epoch}, "
+            "is kept; a smaller learning rate would go further."
+        )
+    elif learner.epoch < learner.recipe.epochs:
+        reason = Reason.EARLY
+        sentence = (
+            f"Stopped after epoch {learner.epoch}: nothing better than epoch {best.epoch} came in "
+            f"{learner.recipe.patience} epochs."
+        )
+    else:
+        reason = Reason.DONE
+        sentence = f"All epochs are done; epoch {best.epoch} was the best."
     return Finished(reason, sentence, learner.step, best.epoch, best.val_loss, best.val_accuracy)
