@@ -23,7 +23,7 @@ class HeldOut:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        return self.probabilities.argmax(axis=1).astype(np.int64)
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

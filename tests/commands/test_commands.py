@@ -1,0 +1,169 @@
+"""The command line as a person types it: real processes, an own data folder, JSON that programs can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.running.services import LocalServices
+from core.settings import read_settings
+from core.storage import LocalFiles
+from tests.worlds import folder_of, png
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Shell:
+    """`python -m core ...` with a data folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        extra = {"DARKROOM_HOME": str(home), "DARKROOM_IDLE_EXIT_S": "20", "DARKROOM_DISK_RESERVE_BYTES": "1000000"}
+        self.environment = {**os.environ, **extra}
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "core", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=240)
+
+    def json(self, *arguments: object, code: int = 0) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    shell = Shell(tmp_path_factory.mktemp("commands") / "home")
+    yield shell
+    settings = read_settings(shell.environment)
+    LocalServices(settings, LocalFiles(settings.home, 0)).stop(trainers=True)
+
+
+@pytest.fixture(scope="module")
+def pets(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Two labels that one look tells apart, one text, one damaged picture, one picture twice."""
+    folder = tmp_path_factory.mktemp("sets") / "pets"
+    for label, red in (("dark", 20), ("light", 230)):
+        (folder / label).mkdir(parents=True)
+        for n in range(12):
+            (folder / label / f"{n}.png").write_bytes(png((red, 90, 90), side=32, seed=n + red))
+    (folder / "notes.txt").write_text("hello")
+    (folder / "dark" / "bad.png").write_bytes(b"\x89PNG but not really")
+    (folder / "dark" / "again.png").write_bytes((folder / "dark" / "1.png").read_bytes())
+    return {"folder": folder, "told": shell.json("import", folder, "--dataset", "pets")}
+
+
+def test_import_says_what_became_of_every_file(pets: dict[str, Any]) -> None:
+    told = pets["told"]
+    assert (told["dataset"], told["accepted"], told["duplicates"], told["labels"]) == (
+        "pets",
+        24,
+        1,
+        {"dark": 12, "light": 12},
+    )
+    assert sorted(Path(one["path"]).name for one in told["left_out"]) == ["bad.png", "notes.txt"]
+    assert all(one["reason"].endswith(".") for one in told["left_out"])
+
+
+def test_importing_again_adds_nothing_and_is_a_success(shell: Shell, pets: dict[str, Any]) -> None:
+    again = shell.json("import", pets["folder"], "--dataset", "pets")
+    assert (again["accepted"], again["duplicates"]) == (0, 25)
+
+
+def test_datasets_lists_what_there_is(shell: Shell, pets: dict[str, Any]) -> None:
+    (dataset,) = shell.json("datasets")
+    assert (dataset["dataset"], dataset["images"], dataset["labels"]) == ("pets", 24, {"dark": 12, "light": 12})
+
+
+def test_the_instant_model_answers_as_soon_as_it_is_asked(shell: Shell, pets: dict[str, Any]) -> None:
+    picture = pets["folder"] / "dark" / "3.png"
+    (answer,) = shell.json("predict", "pets/instant", picture)
+    assert answer["path"] == str(picture)
+    assert answer["ranked"][0]["label"] == "dark"
+    assert sum(one["confidence"] for one in answer["ranked"]) == pytest.approx(1, abs=1e-3)
+    assert answer["milliseconds"] > 0
+
+
+def test_one_bad_picture_among_many_fails_the_command_but_not_the_others(shell: Shell, pets: dict[str, Any]) -> None:
+    dark = pets["folder"] / "dark"
+    answers = shell.json("predict", "pets/instant", dark / "bad.png", dark / "2.png", code=1)
+    assert answers[0]["error"].endswith(".")
+    assert answers[1]["ranked"][0]["label"] == "dark"
+
+
+def test_a_run_trains_scores_and_exports(shell: Shell, pets: dict[str, Any], tmp_path: Path) -> None:
+    run = shell.json("train", "pets", "--architecture", "mlp", "--epochs", 2, "--set", "seed=3", "--wait")
+    assert (run["state"], run["dataset"], run["architecture"], run["epochs"]) == ("succeeded", "pets", "mlp", 2)
+    assert shell.json("runs", run["run"])["model"] == run["model"]
+    model = next(one for one in shell.json("models") if one["id"] == run["model"])
+    assert model["kind"] == "trained"
+    assert model["interval"][0] <= model["accuracy"] <= model["interval"][1]
+    told = shell.json("export", run["model"], tmp_path / "out")
+    assert {"model.json", "model.onnx", "weights.safetensors"} <= {f.name for f in Path(told["destination"]).iterdir()}
+    assert shell.json("predict", "pets/best", pets["folder"] / "light" / "3.png")[0]["ranked"]
+
+
+def test_a_run_that_is_over_cannot_be_stopped(shell: Shell, pets: dict[str, Any]) -> None:
+    done = shell.run("stop", 1)
+    assert done.returncode == 1
+    assert "over already" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "nowhere"], "no dataset “nowhere”"),
+        (["train", "pets", "--architecture", "resnet9000"], "efficientnet-lite0"),
+        (["train", "pets", "--set", "learning_rate=-3"], "earning rate"),
+        (["train", "pets", "--set", "nonsense"], "KEY=VALUE"),
+        (["predict", "999", "x.png"], "no model 999"),
+        (["predict", "pets/instant", "/nowhere/x.png"], "no file"),
+        (["export", "999", "out"], "no model 999"),
+        (["runs", "999"], "no run 999"),
+        (["import", "/nowhere", "--dataset", "x"], "no file or folder"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence_with_exit_code_one(
+    shell: Shell, pets: dict[str, Any], arguments: list[str], words: str
+) -> None:
+    done = shell.run(*arguments, "--json")
+    assert done.returncode == 1
+    assert words in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
+def test_one_label_is_refused_with_what_to_do(shell: Shell, tmp_path: Path) -> None:
+    shell.json("import", folder_of(tmp_path / "one", {"only": 3}), "--dataset", "one")
+    assert "at least two" in shell.json("train", "one", code=1)["error"]
+    assert "two labels" in shell.json("predict", "one/instant", tmp_path / "one" / "only" / "1.png", code=1)["error"]
+
+
+def test_the_doctor_finds_this_machine_well(shell: Shell, pets: dict[str, Any]) -> None:
+    told = shell.json("doctor")
+    assert told["ok"]
+    assert {"disk", "database", "decoder", "scheduler", "indexer", "predictor"} <= {
+        one["name"] for one in told["checks"]
+    }
+
+
+def test_the_doctor_says_what_to_do_when_the_backbone_is_missing(shell: Shell, tmp_path: Path) -> None:
+    ill = Shell(tmp_path / "home")
+    ill.environment["DARKROOM_BACKBONE"] = str(tmp_path / "missing.onnx")
+    ill.environment["DARKROOM_IDLE_EXIT_S"] = "1"
+    told = ill.json("doctor", code=1)
+    assert next(one for one in told["checks"] if one["name"] == "backbone")["advice"].startswith("Run `make setup`")
+
+
+def test_an_address_beyond_this_machine_needs_a_plain_yes(shell: Shell) -> None:
+    exposed = Shell(shell.home)
+    exposed.environment["DARKROOM_ADDRESS"] = "0.0.0.0"
+    done = exposed.run("datasets")
+    assert done.returncode == 1
+    assert "DARKROOM_OPEN_TO_NETWORK=yes" in done.stderr

@@ -1,0 +1,103 @@
+"""Predictions, corrections and their CSV, with a predictor that answers from a list."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from core import corrections, models, predictions, uploads
+from core.errors import NotFound, Refused
+from core.imaging.pool import DecoderPool
+from core.records import Answer, Model, ModelKind, Ranked
+from core.studio import Studio, Where
+from tests.worlds import folder_of, make_studio, png
+
+
+class SaysHat:
+    """Answers every picture alike; the labels are as hostile as people's are."""
+
+    def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+        return Answer((Ranked("=1+1", 0.75), Ranked("@cat", 0.25)), (), (), 12.5, 8, 8)
+
+
+@pytest.fixture
+def studio(tmp_path: Path, decoder: DecoderPool) -> Studio:
+    return make_studio(tmp_path / "home", decoder, SaysHat())
+
+
+@pytest.fixture
+def model(studio: Studio, tmp_path: Path) -> Model:
+    dataset = uploads.import_path(studio, folder_of(tmp_path / "p", {"=1+1": 3, "@cat": 3}), "p").dataset
+    measured = (0.936, (0.90, 0.97), "cross-validation", 120)
+    return studio.store.models.put(
+        dataset.id, ModelKind.INSTANT, "efficientnet-lite0", ["=1+1", "@cat"], *measured, "x", {}
+    )
+
+
+def test_a_correction_makes_the_picture_part_of_the_dataset(studio: Studio, model: Model) -> None:
+    prediction, answer = predictions.predict(studio, model.id, png(seed=500), "C:\\me\\photo.png")
+    assert (prediction.name, answer.ranked[0].label) == ("photo.png", "=1+1")
+    seen = studio.store.datasets.get(model.dataset_id).labels_revision
+    image = corrections.correct(studio, prediction.id, "new one")
+    assert (image.label, image.width) == ("new one", 8)
+    assert studio.files.thumb(image.sha256).exists()
+    assert studio.store.datasets.get(model.dataset_id).labels_revision > seen, (
+        "the instant model has something to learn"
+    )
+    assert image.sha256 in studio.store.vectors.todo(99)
+
+
+def test_a_second_correction_relabels_the_same_picture(studio: Studio, model: Model) -> None:
+    prediction, _ = predictions.predict(studio, model.id, png(seed=500), "photo.png")
+    first = corrections.correct(studio, prediction.id, "@cat")
+    assert corrections.correct(studio, prediction.id, "dog").id == first.id
+    assert studio.store.images.get(first.id).label == "dog"
+    assert studio.store.images.count(model.dataset_id, Where()) == 7
+
+
+def test_a_correction_of_a_picture_the_dataset_has_relabels_it(studio: Studio, model: Model, tmp_path: Path) -> None:
+    known = studio.store.images.page(model.dataset_id, Where(), 0, 1)[0]
+    prediction, _ = predictions.predict(studio, model.id, studio.files.picture(known.sha256).read_bytes(), "again.png")
+    assert corrections.correct(studio, prediction.id, "@cat").id == known.id
+
+
+def test_a_correction_that_names_nothing_is_refused(studio: Studio, model: Model) -> None:
+    prediction, _ = predictions.predict(studio, model.id, png(seed=500), "photo.png")
+    with pytest.raises(Refused, match="needs a name"):
+        corrections.correct(studio, prediction.id, " \u200b")
+    with pytest.raises(NotFound):
+        corrections.correct(studio, 999, "dog")
+
+
+def test_no_spreadsheet_takes_a_label_for_a_formula(studio: Studio, model: Model) -> None:
+    predictions.predict(studio, model.id, png(seed=500), "-2+3.png")
+    head, row = csv.reader(io.StringIO("".join(predictions.csv(studio, model.dataset_id))))
+    assert row[head.index("label")] == "'=1+1"
+    assert row[head.index("second")] == "'@cat"
+    assert row[head.index("file")] == "'-2+3.png"
+    assert row[head.index("confidence")] == "0.7500"
+
+
+def test_a_picture_over_the_limit_is_refused_before_anybody_looks_at_it(studio: Studio, model: Model) -> None:
+    with pytest.raises(Refused, match="larger than 50 MB"):
+        predictions.predict(studio, model.id, b"0" * (studio.settings.picture_limit_bytes + 1), "big.png")
+
+
+@pytest.mark.parametrize("text", ["999", "p/worst", "nowhere/instant", "../../etc/instant", ""])
+def test_a_model_that_is_not_there_is_said_to_be_not_there(studio: Studio, model: Model, text: str) -> None:
+    with pytest.raises(NotFound):
+        models.find(studio, text)
+
+
+def test_a_model_is_found_by_number_by_instant_and_by_best(studio: Studio, model: Model) -> None:
+    assert (
+        models.find(studio, str(model.id)).id == models.find(studio, "P/instant").id == models.find(studio, "p/best").id
+    )
+
+
+def test_an_accuracy_is_said_in_words_and_never_rounded_up(studio: Studio, model: Model) -> None:
+    said = models.sentence(model)
+    assert said == "Gets 93 of 100 right, give or take 4, on 120 pictures it had not learned from (cross-validation)."
