@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from core import samples
 from core.errors import NotFound
 from core.serving.answers import number
 from core.studio import Studio
@@ -27,6 +28,13 @@ async def view(request: Request, studio: Studio) -> Response:
     """GET /api/images/{id}/view: WebP, longest side 1600 px, made when first asked for."""
     image_id = number(request, "picture")
     return await run_in_threadpool(_picture, request, studio, image_id, False)
+
+
+async def sample(request: Request, _studio: Studio) -> Response:
+    """GET /api/samples/{name}: a held-back picture of the sample set, JPEG, which Darkroom drew itself."""
+    path = await run_in_threadpool(samples.picture, request.path_params["name"])
+    content = await run_in_threadpool(path.read_bytes)
+    return Response(content, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
 
 def _picture(request: Request, studio: Studio, image_id: int, small: bool) -> Response:

@@ -29,6 +29,7 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("DELETE", "/api/uploads/{id}", uploads.cancel),
     ("GET", "/api/images/{id}/thumb", images.thumb),
     ("GET", "/api/images/{id}/view", images.view),
+    ("GET", "/api/samples/{name}", images.sample),
     ("POST", "/api/datasets/{id}/changes", datasets.change),
     ("POST", "/api/actions/{id}/undo", datasets.undo),
     ("GET", "/api/datasets/{id}/instant", datasets.instant),
