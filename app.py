@@ -19,7 +19,7 @@ from core.serving.routes import routes
 from core.settings import read_settings
 from pages import studio
 from pages.components import assets
-from pages.parts import frame
+from pages.parts import frame, states
 
 log = logging.getLogger("core.app")
 
@@ -55,12 +55,12 @@ def main() -> None:
 def calm(error: Exception) -> bool:
     """What a visitor sees of an error no page has caught: a sentence, never a traceback."""
     if isinstance(error, StudioError):
-        st.warning(str(error))
+        states.problem(str(error))
         return True
     log.error("A page failed", exc_info=error)
-    st.warning(
+    states.problem(
         "This page could not be drawn. Nothing that was saved is lost. Reload the page; if it stays like this, "
-        "the System page says where the log is."
+        "the System page shows the log."
     )
     return True
 

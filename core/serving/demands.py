@@ -47,15 +47,5 @@ def check(get_option: Callable[[str], object], settings: Settings) -> None:
         if (found := get_option(name)) != wanted:
             raise StudioError(
                 f"Darkroom needs the Streamlit setting {name} to be {wanted!r}, but it is {found!r}. "
-                f"Remove it from your own Streamlit settings and from the variable STREAMLIT_{_variable(name)}."
+                "Remove it from ~/.streamlit/config.toml and from the variables that begin with STREAMLIT_."
             )
-
-
-def _variable(name: str) -> str:
-    """server.enableCORS -> SERVER_ENABLE_CORS"""
-    pieces, before = [], ""
-    for letter in name.replace(".", "_"):
-        pieces.append("_" if letter.isupper() and before.islower() else "")
-        pieces.append(letter.upper())
-        before = letter
-    return "".join(pieces)

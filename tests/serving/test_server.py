@@ -38,13 +38,6 @@ def test_a_streamlit_setting_that_did_not_arrive_refuses_the_start(tmp_path: Pat
         demands.check(found.__getitem__, settings)
 
 
-def test_the_sentence_names_the_variable_that_may_have_done_it(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    found = {**as_demanded(settings), "server.enableXsrfProtection": False}
-    with pytest.raises(StudioError, match="STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION"):
-        demands.check(found.__getitem__, settings)
-
-
 def test_the_file_beside_the_app_says_what_is_demanded() -> None:
     file = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
     said = {f"{section}.{name}": value for section, options in file.items() for name, value in options.items()}
