@@ -13,17 +13,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
 START_S = 60.0
+PATIENCE_MS = 90_000  # for a busy machine; a test that passes never waits so long
 
 
 def executable() -> str:
@@ -118,6 +119,8 @@ def watched(browser: Browser, address: str, **context: object) -> Iterator[Page]
     """
     options: dict[str, object] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark", **context}
     opened = browser.new_context(base_url=address, **options)  # type: ignore[arg-type]
+    opened.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     page = opened.new_page()
     foreign: list[str] = []
     errors: list[str] = []
@@ -136,3 +139,15 @@ def watched(browser: Browser, address: str, **context: object) -> Iterator[Page]
 
 def _own(url: str, address: str) -> bool:
     return url.startswith((f"{address}/", f"{address.replace('http', 'ws', 1)}/", "data:", f"blob:{address}", "about:"))
+
+
+def drop(page: Page, selector: str, paths: Sequence[Path]) -> None:
+    """Drags files and folders from outside the browser onto an element, as a hand with a mouse does."""
+    page.locator(selector).wait_for()
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})

@@ -44,7 +44,7 @@ def component(name: str, triggers: tuple[str, ...], min_height: int) -> Mount:
     def mount(key: str, data: Mapping[str, Any], needs: tuple[str, ...] = ()) -> dict[str, Any]:
         files = {file: assets.url(file) for file in ("kit.js", "kit.css", f"{name}.js", f"{name}.css", *needs)}
         # Streamlit only hands a trigger over when a callback of its name is there.
-        callbacks = {f"on_{trigger}_change": _nothing for trigger in triggers}
+        callbacks: dict[str, Any] = {f"on_{trigger}_change": _nothing for trigger in triggers}
         result = render(key=key, data={**data, "assets": files, "module": name}, **callbacks)
         return {trigger: getattr(result, trigger, None) for trigger in triggers}
 

@@ -9,12 +9,16 @@ import re
 # because their extensions look at the text before the backslash counts.
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>^=\"'])")
 _ENTITIES = {ord("&"): "&amp;", ord(":"): "&#58;", ord("$"): "&#36;", ord("@"): "&#64;", ord("/"): "&#47;"}
+# Arrows, dashes and the product's name are replaced even after that, in the finished text: a word joiner, which has no
+# width, keeps their letters apart.
+_REPLACED = re.compile(r"(?<=[-<>~=])(?=[-<>=])|(?<=:)(?=streamlit:)")
 _LINES = re.compile(r"\s+")
 
 
 def literal(text: str) -> str:
     """`text` for st.markdown, st.button and their like, so that they show it letter by letter, on one line."""
-    return _MARKDOWN.sub(r"\\\1", _LINES.sub(" ", text).strip()).translate(_ENTITIES)
+    line = _REPLACED.sub("\u2060", _LINES.sub(" ", text).strip())
+    return _MARKDOWN.sub(r"\\\1", line).translate(_ENTITIES)
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -41,6 +41,27 @@ POLICY = (
     "object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
 )
 LABELS = ["coat", "dress", "shirt", "trousers"]
+EVIL = [  # names that markup, templates or spreadsheets would understand
+    "![x](http://evil.example/x.png)",
+    "[click](javascript:alert(1))",
+    "<b>bold</b><img src=x onerror=alert(1)>",
+    ":smile: :red[red] :material/home: :red-badge[x] :streamlit:",
+    "$x^2$ and $$y_1$$",
+    "**bold** _it_ `code` ~~gone~~",
+    "# heading",
+    "1. one",
+    "- item",
+    "> quote",
+    "a | b\\c",
+    "=1+1",
+    "../../etc/passwd",
+    "http://evil.example www.evil.example a@evil.example",
+    "&lt;b&gt; &amp; &#58;",
+    "-> <- -- (c) ---",
+    "[^1] [x] :::",
+    "caf\u00e9 \u202eabc \U0001f455",
+    "w" * 60,
+]
 
 
 class World:
@@ -51,7 +72,9 @@ class World:
         self.writes = 0
         self.uploads: dict[str, dict[str, Any]] = {}
         self.arrivals: Counter[str] = Counter()  # path -> how often its bytes were taken
-        self.images = {i: {"id": i, "revision": 1, "label": LABELS[i % 4], "deleted": False} for i in range(1, 400)}
+        self.images: dict[int, dict[str, Any]] = {
+            i: {"id": i, "revision": 1, "label": LABELS[i % 4], "deleted": False} for i in range(1, 400)
+        }
         self.names = list(LABELS)
         self.actions: dict[int, list[dict[str, Any]]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
@@ -214,7 +237,9 @@ async def change(request: Request) -> Response:
     sent = await request.json()
     if sent["token"] in WORLD.tokens:
         return JSONResponse(WORLD.tokens[sent["token"]])
-    changed, conflicts, before = [], [], []
+    changed: list[int] = []
+    conflicts: list[int] = []
+    before: list[dict[str, Any]] = []
     for wish in sent["changes"]:
         image = WORLD.images[wish["image_id"]]
         if wish["revision"] not in (None, image["revision"]) or image["id"] in WORLD.faults.get("conflicts", []):
@@ -346,6 +371,11 @@ async def reset(request: Request) -> Response:
     return JSONResponse({})
 
 
+async def set_faults(request: Request) -> Response:
+    WORLD.faults = await request.json()
+    return JSONResponse({})
+
+
 async def state(request: Request) -> Response:
     uploads = {
         i: {**u, "archives": {unquote(n): hashlib.sha256(b).hexdigest() for n, b in u["archives"].items()}}
@@ -374,6 +404,7 @@ class AddPolicy:
 ROUTES = [
     Route("/assets/{name}", asset),
     Route("/fake/reset", reset, methods=["POST"]),
+    Route("/fake/faults", set_faults, methods=["POST"]),
     Route("/fake/state", state),
     Route("/api/uploads", writes(create_upload), methods=["POST"]),
     Route("/api/uploads/{id}/batch", writes(take_batch), methods=["POST"]),

@@ -11,8 +11,9 @@ from pages.components.gallery import gallery
 from pages.components.tryit import tryit
 from pages.components.uploader import uploader
 from pages.parts import frame
+from pages.parts.text import literal
 from pages.parts.theme import label_colour
-from tests.components.fake import LABELS
+from tests.components.fake import EVIL, LABELS
 
 st.set_page_config(page_title="Darkroom", page_icon=str(frame.FAVICON), layout="wide")
 frame.dress()
@@ -41,7 +42,9 @@ if show in ("sheet", "label"):
         for i in range(1, count + 1)
     ]
     frame.head("Clothes", "400 pictures in 4 labels. The instant model gets 93 of 100 right, give or take 3.")
-    happened = gallery("g", 7, images, labels, page=st.query_params.get("page", "1"), mode=show)
+    happened = gallery(
+        "g", 7, images, labels, page=st.query_params.get("page", "1"), mode="label" if show == "label" else "sheet"
+    )
     told("changed", happened["changed"])
     told("next", happened["next"])
 
@@ -58,3 +61,11 @@ if show == "tryit":
     happened = tryit("t", 3, 7, labels, samples)
     told("predicted", happened["predicted"])
     told("corrected", happened["corrected"])
+
+if show == "text":
+    frame.head(EVIL[-1])
+    for number, text in enumerate(EVIL):
+        with st.container(key=f"text{number}"):
+            st.markdown(literal(text))
+            st.button(literal(text), key=f"button{number}")
+            st.markdown(f"**{literal(text)}** :gray[{literal(text)}]")

@@ -56,13 +56,7 @@ export function mount(kit, context) {
 
   // ---- asking ------------------------------------------------------------------------------------------
   async function poll(signal) {
-    try {
-      Plotly = await load(context.at("plotly.js"));
-    } catch (error) {
-      return context.root.replaceChildren(notice(error.message));
-    }
-    if (signal.aborted) return;
-    borrowRules(context.root.getRootNode());
+    load(context.at("plotly.js")).then(begun, (error) => trouble.replaceWith(notice(error.message)));
     while (!signal.aborted) {
       await persist(() => look(signal), { signal, waiting: (is) => (trouble.hidden = !is) });
       if (FINAL.includes(run.state)) return finish();
@@ -70,6 +64,14 @@ export function mount(kit, context) {
       await sleep(1000 * data.refresh_s, signal);
       await visible(signal);
     }
+  }
+
+  /** The numbers do not wait for the charts' library, which takes a slow machine seconds to read. */
+  function begun(library) {
+    if (Plotly) return;
+    Plotly = library;
+    borrowRules(context.root.getRootNode());
+    draw();
   }
 
   async function look(signal) {
@@ -102,7 +104,7 @@ export function mount(kit, context) {
 
   // ---- drawing -----------------------------------------------------------------------------------------
   function draw() {
-    if (!run || !Plotly) return;
+    if (!run) return;
     const active = ACTIVE.includes(run.state);
     badge.replaceChildren(el("i"), STATES[run.state] ?? run.state);
     badge.dataset.state = run.state;
@@ -118,11 +120,11 @@ export function mount(kit, context) {
     ].filter(Boolean));
     const drawn = Object.values(points).some((series) => series.size);
     for (const { wait } of Object.values(charts)) {
-      wait.hidden = drawn;
-      wait.firstChild.textContent = FINAL.includes(run.state) ? "It ended before the first numbers came."
+      wait.hidden = drawn && Plotly !== null;
+      wait.firstChild.textContent = drawn ? "" : FINAL.includes(run.state) ? "It ended before the first numbers came."
         : run.state === "queued" ? "The curves begin when its turn comes." : "The first numbers come in a moment.";
     }
-    if (!drawn) return;
+    if (!drawn || !Plotly) return;
     paint(charts.loss.plot, "loss", 1);
     paint(charts.accuracy.plot, "accuracy", 100);
   }

@@ -1,0 +1,57 @@
+"""One Chromium and one misbehaving server for all component tests; each test begins with a fresh world."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import chromium, serve
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def address(browser: Browser) -> Iterator[str]:
+    """Where the server is; asking for the browser first skips the test before a server was started in vain."""
+    with serve("tests.components.fake:app") as at:
+        yield at
+
+
+class World:
+    """The server's side of a test."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def reset(self, **faults: Any) -> None:
+        self._post("reset", {"faults": faults})
+
+    def faults(self, **faults: Any) -> None:
+        """Other faults from now on; what arrived is kept."""
+        self._post("faults", faults)
+
+    def _post(self, verb: str, content: object) -> None:
+        request = urllib.request.Request(f"{self.address}/fake/{verb}", json.dumps(content).encode(), method="POST")
+        urllib.request.urlopen(request).close()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.address}/fake/state") as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+
+@pytest.fixture
+def world(address: str) -> World:
+    opened = World(address)
+    opened.reset()
+    return opened

@@ -1,0 +1,89 @@
+"""Curves that move by themselves, in the same two charts, with the best epoch in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import settled, watched
+from tests.components.conftest import World
+
+pytestmark = pytest.mark.browser
+Open = Callable[[str], Page]
+RANGE = "plot => plot._fullLayout.xaxis.range"
+
+
+@pytest.fixture
+def show(browser: Browser, address: str, world: World) -> Iterator[Open]:
+    with watched(browser, address) as page:
+
+        def opened(query: str) -> Page:
+            page.goto(f"/?show=curves&{query}")
+            settled(page)
+            return page
+
+        yield opened
+
+
+def test_the_curves_move_by_asking_only_for_what_is_new(show: Open, world: World) -> None:
+    world.reset(steps_a_poll=20)
+    page = show("run=1&every=0.2")
+    page.get_by_text('finished={"state": "succeeded"}').wait_for()
+    polls = world.state["curve_polls"]
+    assert polls[0] == -1 and polls == sorted(polls) and len(polls) >= 12
+    drawn = page.locator(".plot").first.evaluate("plot => plot.data.map(trace => trace.x.length)")
+    assert drawn[0] == 240 and drawn[1] == 12, "all points of both curves came, though in pieces"
+    expect(page.locator(".badge")).to_have_text("Finished")
+
+
+def test_a_zoom_is_kept_while_the_curve_moves(show: Open, world: World) -> None:
+    world.reset(steps_a_poll=4)
+    page = show("run=1&every=0.3")
+    plot = page.locator(".plot").first
+    plot.locator(".main-svg").first.wait_for()
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 200, steps=8)
+    page.mouse.up()
+    page.wait_for_function("([plot]) => plot._fullLayout.xaxis.range[0] > 0.5", arg=[plot.element_handle()])
+    zoomed = plot.evaluate(RANGE)
+    plot.evaluate("plot => plot.marked = true")
+    before = len(world.state["curve_polls"])
+    page.wait_for_function(f"fetch('/fake/state').then(r => r.json()).then(s => s.curve_polls.length > {before + 3})")
+    assert plot.evaluate(RANGE) == zoomed
+    assert plot.evaluate("plot => plot.marked === true"), "the chart was built anew"
+
+
+def test_the_best_epoch_is_ringed_with_its_value(show: Open) -> None:
+    page = show("run=2")
+    page.locator(".plot").nth(1).get_by_text("best 92.5 %").wait_for()
+    ring = page.locator(".plot").nth(1).evaluate("plot => [plot.data[2].x[0], plot.data[2].marker.symbol]")
+    assert ring == [9, "circle-open"]
+
+
+def test_a_finished_run_is_looked_at_once(show: Open, world: World) -> None:
+    page = show("run=2")
+    page.locator(".badge", has_text="Finished").wait_for()
+    page.wait_for_timeout(700)
+    assert world.state["curve_polls"] == [-1]
+    expect(page.get_by_text("finished=null")).to_be_visible()
+
+
+def test_a_waiting_run_says_so_in_place_of_curves(show: Open) -> None:
+    page = show("run=3")
+    page.get_by_text("The curves begin when its turn comes.").first.wait_for()
+    expect(page.locator(".badge")).to_have_text("Waiting in the queue")
+
+
+def test_a_server_that_is_away_is_told_and_the_curves_go_on(show: Open, world: World) -> None:
+    world.reset(steps_a_poll=2)
+    page = show("run=1&every=0.2")
+    page.locator(".main-svg").first.wait_for()
+    page.route("**/curve?*", lambda route: route.abort())
+    page.get_by_text("The server does not answer just now.").wait_for()
+    page.unroute("**/curve?*")
+    expect(page.get_by_text("The server does not answer just now.")).to_be_hidden()

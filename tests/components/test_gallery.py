@@ -1,0 +1,177 @@
+"""Labels: no key press is lost, none counts twice, none reaches the wrong picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import settled, watched
+from tests.components.conftest import World
+
+pytestmark = pytest.mark.browser
+Open = Callable[[str], Page]
+
+
+@pytest.fixture
+def show(browser: Browser, address: str, world: World) -> Iterator[Open]:
+    with watched(browser, address) as page:
+
+        def opened(mode: str) -> Page:
+            page.goto(f"/?show={mode}")
+            settled(page)
+            page.locator(".saving[data-state=saved]").wait_for()
+            return page
+
+        yield opened
+
+
+def saved(page: Page) -> None:
+    page.locator(".saving[data-state=saved]").wait_for()
+
+
+def labels_of(world: World) -> dict[int, str | None]:
+    return {image["id"]: image["label"] for image in world.state["images"]}
+
+
+@pytest.mark.parametrize("faults", [{}, {"refuse_every": 3}, {"drop_every": 3, "delay_ms": 20}], ids=str)
+def test_20_fast_key_presses_label_20_pictures(show: Open, world: World, faults: dict[str, int]) -> None:
+    page = show("label")
+    world.faults(**faults)
+    for number in range(20):
+        page.keyboard.press(str(number % 4 + 1))
+    saved(page)
+    names = ["coat", "dress", "shirt", "trousers"]
+    assert world.state["applied"] == list(range(1, 21)), "each picture once, in the order of the keys"
+    assert [labels_of(world)[n] for n in range(1, 21)] == [names[(n - 1) % 4] for n in range(1, 21)]
+
+
+def test_enter_confirms_the_suggestion_and_steps_on(show: Open, world: World) -> None:
+    page = show("label")
+    page.get_by_text("Picture 1 of 40").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_text("Picture 2 of 40, 1 labelled").wait_for()
+    saved(page)
+    assert labels_of(world)[1] == "dress"
+
+
+def test_the_picture_on_the_stage_is_the_one_that_a_key_labels(show: Open) -> None:
+    page = show("label")
+    for number in (1, 2, 3):
+        assert (page.locator(".stage img").get_attribute("src") or "").endswith(f"/images/{number}/view")
+        page.keyboard.press("1")
+
+
+def test_the_end_of_a_labelling_page_is_told_once(show: Open) -> None:
+    page = show("label")
+    for _ in range(40):
+        page.keyboard.press("2")
+    page.get_by_text('next={"labelled": 40}').wait_for()
+
+
+def test_a_label_survives_a_reload_while_the_server_is_away(show: Open, world: World) -> None:
+    page = show("label")
+    page.on("dialog", lambda dialog: dialog.accept())
+    world.faults(refuse_every=1)
+    page.keyboard.press("4")
+    page.keyboard.press("4")
+    page.get_by_text("2 changes kept here and sent again.").wait_for()
+    world.faults()
+    page.reload()
+    settled(page)
+    saved(page)
+    page.wait_for_function("fetch('/fake/state').then(r => r.json()).then(s => s.applied.length >= 2)")
+    assert world.state["applied"] == [1, 2]
+
+
+def test_click_shift_and_ctrl_a_select(show: Open) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(2).click()
+    expect(page.locator(".number")).to_have_text("1 selected")
+    page.locator(".cell").nth(6).click(modifiers=["Shift"])
+    expect(page.locator(".number")).to_have_text("5 selected")
+    page.keyboard.press("Control+a")
+    expect(page.locator(".number")).to_have_text("40 selected")
+    page.keyboard.press("Escape")
+    expect(page.locator(".number")).to_have_count(0)
+
+
+def test_relabelling_a_selection_is_one_action_and_undo_takes_back_the_last_alone(show: Open, world: World) -> None:
+    page = show("sheet")
+    before = labels_of(world)
+    page.locator(".cell").nth(0).click()
+    page.locator(".cell").nth(3).click(modifiers=["Shift"])
+    page.keyboard.press("4")
+    saved(page)
+    assert [labels_of(world)[n] for n in (1, 2, 3, 4)] == ["trousers"] * 4
+    page.locator(".cell").nth(10).click()
+    page.keyboard.press("1")
+    saved(page)
+    page.keyboard.press("Control+z")
+    page.wait_for_function("fetch('/fake/state').then(r => r.json()).then(s => s.images[10].revision === 3)")
+    assert labels_of(world)[11] == before[11]
+    assert [labels_of(world)[n] for n in (1, 2, 3, 4)] == ["trousers"] * 4
+
+
+def test_deleted_pictures_come_back_with_undo(show: Open, world: World) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(1).click()
+    page.keyboard.press("Delete")
+    saved(page)
+    expect(page.locator(".cell").nth(1)).to_be_hidden()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".cell").nth(1)).to_be_visible()
+    assert not any(image["deleted"] for image in world.state["images"])
+
+
+def test_a_change_by_somebody_else_is_shown_and_not_overwritten(show: Open, world: World) -> None:
+    page = show("sheet")
+    world.faults(conflicts=[2])
+    page.locator(".cell").nth(1).click()
+    page.keyboard.press("4")
+    page.get_by_text("1 picture was changed by somebody else meanwhile.").wait_for()
+    expect(page.locator(".cell").nth(1)).to_have_attribute("data-state", "conflict")
+    expect(page.locator(".cell").nth(1).locator(".caption")).to_have_text("coat")
+
+
+def test_a_label_is_shown_as_saved_only_when_it_is(show: Open, world: World) -> None:
+    page = show("sheet")
+    world.faults(delay_ms=1500)
+    page.locator(".cell").nth(0).click()
+    page.keyboard.press("4")
+    expect(page.locator(".cell").nth(0)).to_have_attribute("data-state", "pending")
+    expect(page.locator(".cell").nth(0)).to_have_attribute("data-state", "saved")
+
+
+def test_a_new_label_is_made_on_the_fly_and_stays_text(show: Open, world: World) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(0).click()
+    page.get_by_title("More to do with the selected pictures").select_option("new")
+    page.get_by_placeholder("New label, then Enter").fill("<i>scarf</i>")
+    page.keyboard.press("Enter")
+    saved(page)
+    assert labels_of(world)[1] == "<i>scarf</i>"
+    expect(page.locator(".cell").nth(0).locator(".caption")).to_have_text("<i>scarf</i>")
+
+
+def test_the_page_hears_of_changes_without_losing_the_grid(show: Open) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(5).evaluate("node => node.marked = true")
+    page.locator(".cell").nth(5).click()
+    page.keyboard.press("1")
+    page.get_by_text('changed={"changed": [6], "conflicts": []}').wait_for()
+    settled(page)
+    assert page.locator(".cell").nth(5).evaluate("node => node.marked === true")
+    expect(page.locator(".cell").nth(5).locator(".caption")).to_have_text("coat")
+
+
+def test_enter_opens_a_picture_large_and_escape_closes_it(show: Open) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(0).click()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog.large > img")).to_have_attribute("src", "/api/images/1/view")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("dialog.large > img")).to_have_attribute("src", "/api/images/2/view")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.large")).to_be_hidden()
