@@ -134,7 +134,7 @@ class Where:
     deleted: bool = False
     text: str = ""  # part of the name
     ids: tuple[int, ...] | None = None
-    order: Literal["newest", "oldest", "name", "label"] = "newest"
+    order: Literal["newest", "oldest", "name", "label", "mixed"] = "newest"  # mixed: the same every time
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,9 @@ class DatasetStore(Protocol):
 
     def add_label(self, dataset_id: int, name: str) -> Label:
         """The label of that name, made when there is none."""
+
+    def stale(self) -> list[tuple[int, int]]:
+        """(id, labels revision) of the datasets whose labels changed since the last fit. Cheap: asked all the time."""
 
     def mark_fitted(self, dataset_id: int, revision: int) -> None:
         """The instant model has now seen `revision`; never moves back."""
@@ -205,6 +208,9 @@ class VectorStore(Protocol):
         """sha256s without a vector, newest first; each call counts a try, the fourth try is never given."""
 
     def todo_count(self, dataset_id: int | None = None) -> int: ...
+    def forgive(self) -> None:
+        """Counts the tries anew: an indexer that starts does not hold the end of the last one against the pictures."""
+
     def rows(self, sha256s: Sequence[str]) -> dict[str, int]: ...
     def next_row(self) -> int: ...
     def put(self, rows: Mapping[str, int]) -> None:
@@ -218,6 +224,9 @@ class UploadStore(Protocol):
 
     def open(self) -> list[Upload]:
         """Those that wait for the indexer or a person, oldest first."""
+
+    def waiting(self) -> list[str]:
+        """Ids of those that have something to check now, oldest first. Cheap: asked all the time."""
 
     def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         """Upserts by path."""

@@ -80,6 +80,11 @@ class Datasets:
             label_id(connection, dataset_id, name)
         return next(found for found in self.labels(dataset_id) if found.name == name)
 
+    def stale(self) -> list[tuple[int, int]]:
+        changed = dataset.c.removed_at.is_(None) & (dataset.c.labels_revision > dataset.c.fitted_revision)
+        rows = self._db.rows(select(dataset.c.id, dataset.c.labels_revision).where(changed).order_by(dataset.c.id))
+        return [(row["id"], row["labels_revision"]) for row in rows]
+
     def mark_fitted(self, dataset_id: int, revision: int) -> None:
         older = (dataset.c.id == dataset_id) & (dataset.c.fitted_revision < revision)
         with self._db.write() as connection:

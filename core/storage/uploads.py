@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, func, select, update
+from sqlalchemy import RowMapping, bindparam, exists, func, select, update
 
 from core.errors import NotFound
 from core.records import ItemState, Split, Upload, UploadItem, UploadState
@@ -50,6 +50,15 @@ class Uploads:
     def open(self) -> list[Upload]:
         query = _QUERY.where(upload.c.state.in_([str(s) for s in _OPEN])).order_by(upload.c.created_at)
         return [_upload(row) for row in self._db.rows(query)]
+
+    def waiting(self) -> list[str]:
+        mine = (upload_item.c.upload_id == upload.c.id) & (upload_item.c.state == str(ItemState.RECEIVED))
+        due = (
+            (upload.c.state == str(UploadState.CHECKING))
+            | ((upload.c.state == str(UploadState.RECEIVING)) & exists().where(mine))
+            | ((upload.c.state == str(UploadState.READY)) & upload.c.add_when_ready)
+        )
+        return [row["id"] for row in self._db.rows(select(upload.c.id).where(due).order_by(upload.c.created_at))]
 
     def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         with self._db.write() as connection:

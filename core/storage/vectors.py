@@ -34,6 +34,10 @@ class VectorRows:
             query = query.join(image, (image.c.sha256 == vector_todo.c.sha256) & live)
         return int(self._db.scalar(query))
 
+    def forgive(self) -> None:
+        with self._db.write() as connection:
+            connection.execute(update(vector_todo).where(vector_todo.c.tries > 0).values(tries=0))
+
     def rows(self, sha256s: Sequence[str]) -> dict[str, int]:
         query = select(vector.c.sha256, vector.c.row)
         found = [row for some in chunks(sha256s) for row in self._db.rows(query.where(vector.c.sha256.in_(some)))]

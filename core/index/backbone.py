@@ -1,0 +1,44 @@
+"""The packaged EfficientNet-Lite0 in ONNX Runtime: pictures to vectors, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from core.errors import Unavailable
+from core.studio import Pixels, Vectors
+
+SIDE = 224  # px; other sizes are resized inside the graph, which is slower than having them so already
+BATCH = 16  # pictures at once: more are no faster (benchmarks/path.py) and only take memory
+
+
+def new_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """A CPU session that leaves the processor to others while it waits.
+
+    Raises:
+        OSError or one of ONNX Runtime's errors: no such file, or no such graph.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin between two operators take the cores from decoding and training.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+class Backbone:
+    def __init__(self, path: Path, threads: int) -> None:
+        """Raises Unavailable when the backbone was not made yet."""
+        if not path.is_file():
+            raise Unavailable(f"The pretrained network is missing ({path.name}). Run `make setup`, then try again.")
+        self._session = new_session(path, threads)
+
+    def vectors(self, pixels: Pixels) -> Vectors:
+        """(N, 1280) for (N, H, W, 3); quickest at 224 x 224."""
+        parts = [
+            self._session.run(["vector"], {"pixels": pixels[at : at + BATCH]})[0] for at in range(0, len(pixels), BATCH)
+        ]
+        return np.concatenate(parts)
