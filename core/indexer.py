@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from core import uploads
 from core.embedded import open_studio
 from core.errors import NotFound, StudioError, Unavailable
-from core.index.backbone import SIDE, Backbone
+from core.index.backbone import SIDE, Backbone, usable_cores
 from core.index.fitting import fit_dataset, sweep
 from core.records import RunState
 from core.studio import Pixels, Studio
@@ -238,11 +238,6 @@ class Rate:
             return 0.0
         span_s = self._counts[-1][0] - self._counts[0][0]
         return sum(n for _, n in self._counts[1:]) / span_s if span_s > 0 else 0.0
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ from core.studio import Pixels, Vectors
 
 SIDE = 224  # px; other sizes are resized inside the graph, which is slower than having them so already
 BATCH = 16  # pictures at once: more are no faster (benchmarks/path.py) and only take memory
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def new_session(path: Path, threads: int) -> onnxruntime.InferenceSession:

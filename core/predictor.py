@@ -1,0 +1,225 @@
+"""The predictor's process: `python -m core.predictor`. One a data folder; a second one finds the lock taken and leaves.
+
+It answers with the model.onnx that a person would download, on the decoded picture as it is. It needs no torch, keeps
+nothing that matters, and decodes in children of its own: a picture that ends one of them is refused, no more.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from core.embedded import open_studio
+from core.errors import StudioError, Unavailable
+from core.imaging.pool import DecoderPool
+from core.index.neighbours import Neighbours
+from core.index.sessions import Outputs, Sessions
+from core.records import Answer, Model, ModelKind, Ranked
+from core.running.calls import (
+    HEADER_LIMIT_BYTES,
+    Address,
+    answer_message,
+    error_message,
+    new_key,
+    write_address,
+)
+from core.studio import Decoder, Pixels, Studio
+
+DECODERS = 2
+BEAT_S = 5.0
+LOOK_S = 0.1  # how soon a new model is noticed, and made ready before anybody asks
+READY = 3  # newest models that are made ready
+LOCK_S = 3.0  # somebody who looks whether the lock is free holds it for an instant
+BACKLOG = 128
+
+log = logging.getLogger("predictor")
+
+
+class Predicting:
+    """Answers; any number of threads may ask, one at a time computes."""
+
+    def __init__(self, studio: Studio, decoder: Decoder) -> None:
+        self._studio, self._decoder = studio, decoder
+        self._sessions = Sessions(studio.settings.backbone_path)
+        self._neighbours = Neighbours(studio.store, studio.vectors)
+        self._seen: tuple[tuple[int, str], ...] = ()
+
+    def answer(self, model_id: int, folder: str, picture: bytes | Path, neighbours: int, heat: bool) -> Answer:
+        """Raises Refused (the picture), NotFound (the model or its files)."""
+        model = self._studio.store.models.get(model_id)
+        path = self._studio.files.model(folder)
+        if folder != model.folder and not path.is_dir():  # fitted anew since the caller looked
+            path = self._studio.files.model(model.folder)
+        session = self._sessions.get(path)
+        began_s = time.perf_counter()
+        pixels = self._decoder.pixels(picture)
+        decoding_s = time.perf_counter() - began_s
+        said, computing_s = session.run(pixels, heat)
+        near = self._near(model, pixels, said, neighbours) if neighbours > 0 else ()
+        return Answer(
+            ranked=rank(session.labels or model.labels, said.probabilities),
+            heat=heat_rows(said) if heat else (),
+            neighbours=near,
+            milliseconds=round(1000 * (decoding_s + computing_s), 1),
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+        )
+
+    def make_ready(self) -> int:
+        """Loads the newest models when the table has changed; gives how many are loaded."""
+        models = self._studio.store.models.all()[:READY]
+        seen = tuple((model.id, model.folder) for model in models)
+        if seen != self._seen:
+            for model in models:
+                self._warm(model)
+            self._seen = seen
+        return len(self._sessions)
+
+    def _warm(self, model: Model) -> None:
+        try:
+            self._sessions.get(self._studio.files.model(model.folder)).warm()
+            self._neighbours.prepare(model.dataset_id)
+        except StudioError as error:
+            log.warning("model %d cannot be made ready: %s", model.id, error)
+
+    def _near(self, model: Model, pixels: Pixels, said: Outputs, count: int) -> tuple[Any, ...]:
+        """By the backbone's vector: a trained model's own lies in another space."""
+        vector = said.vector if model.kind is ModelKind.INSTANT else None
+        try:
+            if vector is None:
+                vector = self._sessions.backbone().vectors(pixels[None])[0]
+            return self._neighbours.nearest(model.dataset_id, vector, count)
+        except Unavailable as error:  # the answer stands without them
+            log.warning("no neighbours: %s", error)
+            return ()
+
+
+def rank(labels: tuple[str, ...], probabilities: NDArray[np.float32]) -> tuple[Ranked, ...]:
+    """Every label, best first; sums to 1."""
+    order = np.argsort(-probabilities, kind="stable")
+    shares = probabilities.astype(np.float64) / max(float(probabilities.sum(dtype=np.float64)), 1e-12)
+    return tuple(Ranked(labels[at], float(shares[at])) for at in order)
+
+
+def heat_rows(said: Outputs) -> tuple[tuple[float, ...], ...]:
+    """Where the best label was seen, rows of 0..1 from its weakest place to its strongest."""
+    if said.class_map is None:
+        return ()
+    places = said.class_map[int(said.probabilities.argmax())]
+    low, high = float(places.min()), float(places.max())
+    shown = (places - low) / max(high - low, 1e-12)
+    return tuple(tuple(round(float(value), 4) for value in row) for row in shown)
+
+
+class Server:
+    """Takes connections on 127.0.0.1, a thread each, and says nothing to who does not know the key."""
+
+    def __init__(self, studio: Studio, predicting: Predicting) -> None:
+        self._predicting, self._limit_bytes = predicting, studio.settings.picture_limit_bytes
+        self._key = new_key()
+        self._listener = Listener(("127.0.0.1", 0), backlog=BACKLOG)
+        self.address = Address(int(self._listener.address[1]), self._key)
+        threading.Thread(target=self._accept, name="accept", daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except OSError:
+                return  # closed
+            threading.Thread(target=self._serve, args=(connection,), name="caller", daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self, connection: Connection) -> None:
+        # The handshake is the caller's thread's: somebody who says nothing keeps only himself waiting.
+        with connection:
+            try:
+                deliver_challenge(connection, self._key)
+                answer_challenge(connection, self._key)
+                while True:
+                    connection.send_bytes(self._reply(connection))
+            except (OSError, EOFError, AuthenticationError):
+                return
+
+    def _reply(self, connection: Connection) -> bytes:
+        asked = json.loads(connection.recv_bytes(HEADER_LIMIT_BYTES))
+        picture = Path(asked["path"]) if "path" in asked else connection.recv_bytes(self._limit_bytes)
+        try:
+            answer = self._predicting.answer(
+                asked["model"], asked["folder"], picture, asked["neighbours"], asked["heat"]
+            )
+            return answer_message(answer)
+        except StudioError as error:
+            return error_message(error)
+        except Exception:
+            log.exception("no answer with model %s", asked.get("model"))
+            return error_message(Unavailable("This picture could not be answered. Please try again in a moment."))
+
+
+class Process:
+    """Heartbeat and readiness, until SIGTERM or until the data folder is gone."""
+
+    def __init__(self, studio: Studio, predicting: Predicting) -> None:
+        self._studio, self._predicting, self._stopped = studio, predicting, threading.Event()
+
+    def stop(self, _received: int, _frame: object) -> None:
+        self._stopped.set()
+
+    def run(self) -> None:
+        beat_s, loaded = -1e9, 0
+        while not self._stopped.wait(LOOK_S) and self._studio.files.lock("predictor").exists():
+            try:
+                loaded = self._predicting.make_ready()
+                if time.monotonic() - beat_s >= BEAT_S:
+                    self._studio.store.services.alive("predictor", {"models": loaded})
+                    beat_s = time.monotonic()
+            except Exception:
+                # The database is away: who asks is answered from what is loaded, and we look again.
+                log.exception("a look failed")
+                self._stopped.wait(2.0)
+
+
+def serve(studio: Studio) -> None:
+    decoder = DecoderPool(DECODERS, studio.settings.picture_limit_bytes)
+    predicting = Predicting(studio, decoder)
+    process = Process(studio, predicting)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, process.stop)
+    server = Server(studio, predicting)
+    write_address(studio.files, server.address)
+    try:
+        process.run()
+    finally:
+        server.close()
+        decoder.close()
+
+
+def main() -> int:
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    studio = open_studio()
+    try:
+        with FileLock(studio.files.lock("predictor")).acquire(timeout=LOCK_S):
+            serve(studio)
+    except Timeout:
+        log.info("another predictor works here; this one leaves")
+    finally:
+        studio.decoder.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
