@@ -47,6 +47,7 @@ class Process:
         self._handle = handles.identity(os.getpid())
         self._beat_s = self._logs_s = -1e9
         self._idle = Idle(store, settings.idle_exit_s)
+        self._services: dict[str, Service] = {}
         self.wish: signal.Signals | None = None
         self._busy = False
 
@@ -79,11 +80,11 @@ class Process:
         # With runs at work the write is frequent: it shows at once when the database takes none, see Scheduler.tick.
         if now - self._beat_s >= (min(1.0, self._settings.lease_s / 5) if self._busy else IDLE_BEAT_S):
             self._store.services.alive("scheduler", self._detail())
-            services = self._store.services.all()
-            self._children.tick(services)
-            self._idle.look(services)
+            self._services = self._store.services.all()
+            self._idle.look(self._services)
             self._busy = bool(self._store.runs.all(states=(RunState.STARTING, RunState.RUNNING)))
             self._beat_s = time.monotonic()
+        self._children.tick(self._services)
         self._rules.tick()
         if now - self._logs_s >= LOGS_S:
             cap_logs(self._files.log("scheduler").parent)

@@ -36,11 +36,11 @@ Stop = Wish | Shutdown
 
 
 class Stopped(Exception):
-    """Ordinary control flow: the attempt ends here, because of `wish`."""
+    """Ordinary control flow: the attempt ends here, because of `wish`; `reason` is for the person, if there is more."""
 
-    def __init__(self, wish: Stop) -> None:
+    def __init__(self, wish: Stop, reason: str | None = None) -> None:
         super().__init__(wish)
-        self.wish = wish
+        self.wish, self.reason = wish, reason
 
 
 def _leave() -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-_PROC = Path("/proc/self/stat")
-_ENDED = ("Z", "X")  # in it: a process that only waits to be reaped
+_HAS_PROC = Path("/proc/self/stat").exists()
+_ENDED = ("Z", "X")  # states there: a process that only waits to be reaped
 
 
 def identity(pid: int) -> str:
@@ -93,10 +93,10 @@ def _birth(pid: int) -> str:
 
 def _look(pid: int) -> tuple[bool, str]:
     """(it lives and is more than a zombie, `boot-ticks`). Raises ProcessLookupError."""
-    if _PROC.exists():
+    if _HAS_PROC:
         try:
             # The name, in brackets, may hold anything, brackets too.
-            fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
         except (FileNotFoundError, ProcessLookupError):
             raise ProcessLookupError(pid) from None
         return fields[0] not in _ENDED, f"{_boot()}-{fields[19]}"

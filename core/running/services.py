@@ -25,7 +25,7 @@ class LocalServices:
 
     def wake(self) -> None:
         """Starts a scheduler where none holds the lock. One too many does no harm: it finds it taken and leaves."""
-        if self._is_starting() or not lock_is_free(self._files, "scheduler"):
+        if self._scheduler() or self._is_starting() or not lock_is_free(self._files, "scheduler"):
             return
         self._started = spawn(self._settings, ["core.scheduler"], self._files.log("scheduler"))
         self._started_s = time.monotonic()
@@ -45,12 +45,17 @@ class LocalServices:
         while not lock_is_free(self._files, "scheduler"):
             if time.monotonic() > deadline:
                 raise Unavailable("The background processes do not end. Please try again in a minute.")
-            if (handle := read_handle(self._files, "scheduler")) and handles.is_alive(handle):
+            if handle := self._scheduler():
                 os.kill(handles.pid_of(handle), signal.SIGINT if trainers else signal.SIGTERM)
             time.sleep(0.1)
         if self._started is not None:
             self._started.wait()
             self._started = None
+
+    def _scheduler(self) -> str | None:
+        """The handle of the living scheduler; a lock says the same, more slowly."""
+        handle = read_handle(self._files, "scheduler")
+        return handle if handle and handles.is_alive(handle) else None
 
     def _is_starting(self) -> bool:
         """We started one that lives and has not had the time to take its lock."""
@@ -59,9 +64,4 @@ class LocalServices:
         if self._started.poll() is not None:
             self._started = None
             return False
-        return time.monotonic() - self._started_s < START_S and not self._has_taken_over()
-
-    def _has_taken_over(self) -> bool:
-        assert self._started is not None
-        handle = read_handle(self._files, "scheduler")
-        return handle is not None and handles.pid_of(handle) == self._started.pid
+        return time.monotonic() - self._started_s < START_S and self._scheduler() is None

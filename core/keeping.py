@@ -1,0 +1,124 @@
+"""From the best checkpoint of a run to a model: scored on pictures it has not learned from, written, named by a row.
+
+A kill leaves at most a folder that nobody names; the next attempt does all of it again, to the same weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import scores
+from core.bundles import write_bundle
+from core.learning import export
+from core.learning.checkpoint import Checkpoints
+from core.learning.learner import load_best
+from core.recipe import Recipe
+from core.records import ModelKind, Run, RunState, Version, VersionImage
+from core.studio import Files, Store
+
+Indices = NDArray[np.int64]
+
+log = logging.getLogger("trainer")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What the run learned from and what it is measured on."""
+
+    version: Version
+    images: list[VersionImage]
+    recipe: Recipe
+    pixels: NDArray[np.uint8]  # (N, side, side, 3), a row an image
+    targets: Indices  # (N,) class indices
+    validation: Indices  # rows; they chose the best epoch
+    test: Indices  # rows nobody has looked at before; may be none
+
+
+def keep(files: Files, store: Store, run: Run, checkpoints: Checkpoints, material: Material) -> None:
+    """Makes the run's model of its best checkpoint.
+
+    Raises:
+        StudioError: there is none; the disk is full.
+        Whatever `checkpoints.before_write` raises.
+    """
+    recipe, labels = material.recipe, material.version.labels
+    network = load_best(checkpoints, labels, recipe)
+    measured_on, rows = ("test", material.test) if len(material.test) else ("validation", material.validation)
+    probabilities = export.predict(network, recipe, material.pixels, rows)
+    scored = scores.score(material.targets[rows], probabilities, labels)
+    summary = _summary(scored, measured_on, len(material.images))
+    manifest = {
+        "dataset": store.datasets.get(run.dataset_id).name,
+        "kind": str(ModelKind.TRAINED),
+        "architecture": recipe.architecture,
+        "labels": list(labels),
+        "accuracy": scored.accuracy,
+        "interval": list(scored.interval),
+        "measured_on": measured_on,
+        "measured_n": scored.images,
+        "recipe": recipe.as_dict(),
+        "version": {"id": material.version.id, "content_hash": material.version.content_hash},
+        "run": run.id,
+        "summary": summary,
+    }
+    held_out: dict[str, NDArray[Any]] = {
+        "image_id": np.array([material.images[row].image_id for row in rows], np.int64),
+        "target": material.targets[rows],
+        "probabilities": probabilities,
+    }
+    tensors = {name: value.numpy() for name, value in network.state_dict().items()}
+    graph = export.export(network, recipe, labels)
+    folder = files.model(f"{_prefix(run.id)}{run.attempt}")
+    checkpoints.before_write()
+    files.require_room(3 * len(graph))
+    write_bundle(folder, manifest, tensors, graph, held_out)
+    checkpoints.before_write()
+    store.models.put(
+        run.dataset_id,
+        ModelKind.TRAINED,
+        recipe.architecture,
+        labels,
+        scored.accuracy,
+        scored.interval,
+        measured_on,
+        scored.images,
+        folder.name,
+        summary,
+        run.id,
+        run.version_id,
+    )
+    log.info("%s", summary["sentence"])
+
+
+def tidy(files: Files, store: Store, run_id: int) -> None:
+    """Removes what a run that is over needs no more: checkpoints, and folders that its lost attempts left behind."""
+    run = store.runs.get(run_id)
+    if run.state not in (RunState.SUCCEEDED, RunState.CANCELLED):
+        return
+    shutil.rmtree(files.run(run_id), ignore_errors=True)
+    named = store.models.get(run.model_id).folder if run.model_id is not None else None
+    for folder in files.model(f"{_prefix(run_id)}0").parent.iterdir():
+        if folder.name.removeprefix(".").startswith(_prefix(run_id)) and folder.name != named:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(run_id: int) -> str:
+    return f"run-{run_id}-"
+
+
+def _summary(scored: scores.Scores, measured_on: str, images: int) -> dict[str, Any]:
+    words = "never seen before" if measured_on == "test" else "held back, which also chose the best epoch"
+    right = math.floor(scored.accuracy * 100)  # never rounded up
+    return {
+        "labels": scored.as_dict()["labels"],
+        "loss": scored.loss,
+        "pictures": images,
+        "sentence": f"Right about {right} of 100 pictures {words} ({scored.images:,} pictures).",
+    }

@@ -1,0 +1,49 @@
+"""The trainer's process: `python -m core.trainer RUN ATTEMPT` is one attempt of one run, started by the scheduler.
+
+It may be killed at any moment: what it acknowledged is in the store, and the next attempt goes on from the last
+checkpoint and ends in the same weights. Exit codes: 0 the run says how it ended; 70 it ended unexpectedly and the
+scheduler decides what comes next; 75 another attempt has replaced this one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from core.records import Run
+from core.running.attempt import carry_out
+from core.running.context import RunContext
+from core.settings import read_settings
+from core.storage import LocalFiles, open_store
+
+NICENESS = 5  # the predictor and the screens answer while a run trains
+
+
+def main() -> int:
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.captureWarnings(True)
+    os.nice(NICENESS)
+    settings = read_settings()
+    files = LocalFiles(settings.home, settings.disk_reserve_bytes)
+    store = open_store(settings.database)
+
+    def work(run: Run, context: RunContext) -> None:
+        from core.training import Training  # torch takes seconds to come: the heart beats already
+
+        Training(settings, files, store, run, context).work()
+
+    run_id, attempt = int(sys.argv[1]), int(sys.argv[2])
+    code = carry_out(store.runs, run_id, attempt, work)
+    if code == 0:
+        from core.keeping import tidy
+
+        tidy(files, store, run_id)
+    return code
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    # Everything is on disk; torch alone would take seconds to tidy up, and the device waits for the next run.
+    os._exit(code)

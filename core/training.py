@@ -1,0 +1,263 @@
+"""What one attempt of a run does, step by step: prepare, plan, learn, keep.
+
+Torch and the store meet here: the loop speaks, and what it says becomes rows. Each step may be done again by the next
+attempt; what the first attempt decided (recipe, head) is pinned, so that all of them end in the same weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import math
+import os
+import time
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import recipe as recipes
+from core.imaging.cache import PixelCache, open_cache
+from core.imaging.pool import DecoderPool
+from core.index import instant
+from core.index.vector_file import LocalVectorFile
+from core.keeping import Material, keep
+from core.learning import loop
+from core.learning.checkpoint import Checkpoints
+from core.learning.events import Checked, Event, Finished, Prepared, Saved, Stepped, Validated
+from core.learning.learner import Head, choose_device
+from core.recipe import Recipe
+from core.records import Run, Split, TrainingSpec, Wish
+from core.running.context import RunContext, Stopped
+from core.settings import Settings
+from core.studio import Files, Store
+
+SAY_S = 1.0  # between two words about progress
+NO_VECTORS_S = 20.0  # the indexer gets no further: a run does without the vectors that are missing
+Indices = NDArray[np.int64]
+
+log = logging.getLogger("trainer")
+
+
+class Training:
+    def __init__(self, settings: Settings, files: Files, store: Store, run: Run, context: RunContext) -> None:
+        self._settings, self._files, self._store = settings, files, store
+        self._run, self._context = run, context
+        self._version = store.versions.get(run.version_id)
+        self._images = store.versions.images(run.version_id)
+        self._folder = files.run(run.id)
+        self._folder.mkdir(exist_ok=True)
+        self._checkpoints = Checkpoints(self._folder / "checkpoints", self._before_write)
+        self._device = choose_device(settings.device)
+        self._said_s = 0.0
+        self._total_steps = run.total_steps
+        self._stepped_epoch = 0
+
+    def work(self) -> None:
+        """Raises Stopped for a wish obeyed, StudioError for what a person can mend."""
+        recipe = self._recorded_recipe() or self._derive(self._run.spec)
+        cache = self._prepare(recipe.side)
+        recipe = self._recorded_recipe() or self._record(recipe)
+        self._learn(recipe, self._pinned_head() if recipe.warm_start else None, cache)
+        self._keep(recipe, cache)
+
+    def _before_write(self) -> None:
+        self._context.still_mine()
+        self._files.require_room()
+
+    # ---- prepare
+
+    def _prepare(self, side: int) -> PixelCache:
+        sources = [(image.sha256, self._files.picture(image.sha256)) for image in self._images]
+        log.info("Preparing %d pictures at %d x %d.", len(sources), side, side)
+        with DecoderPool(self._settings.decoders, self._settings.picture_limit_bytes) as decoder:
+            folder, limit = self._files.cache("pixels"), self._settings.cache_limit_bytes
+            cache = open_cache(folder, sources, side, decoder, self._prepared, limit)
+        if lost := int((~cache.ok).sum()):
+            log.warning("%d pictures cannot be read any more and are left out.", lost)
+            self._context.say("left_out", {"pictures": lost})
+        return cache
+
+    def _prepared(self, done: int, total: int) -> None:
+        self._leave_if_asked()
+        if done == total or time.monotonic() - self._said_s >= SAY_S:
+            self._said_s = time.monotonic()
+            self._context.say("preparing", {"done": done, "total": total})
+
+    def _leave_if_asked(self) -> None:
+        wish = self._context.wish
+        # A run that is to keep its best model still needs the pictures that the model is scored on.
+        if wish is not None and not (wish is Wish.STOP and self._run.step):
+            raise Stopped(wish)
+
+    def _index(self, cache: PixelCache, split: Split) -> Indices:
+        """Rows of the cache: the readable pictures of a split."""
+        return np.flatnonzero(cache.ok & np.array([image.split is split for image in self._images], bool))
+
+    @property
+    def _targets(self) -> Indices:
+        return np.array([image.label_index for image in self._images], np.int64)
+
+    # ---- plan
+
+    def _recorded_recipe(self) -> Recipe | None:
+        events = self._store.runs.events(self._run.id)
+        return next((recipes.from_dict(event.data["recipe"]) for event in events if event.kind == "recipe"), None)
+
+    def _derive(self, spec: TrainingSpec) -> Recipe:
+        learnt_from = sum(image.split is Split.TRAIN for image in self._images)
+        return recipes.derive(spec, learnt_from, len(self._version.labels), os.cpu_count() or 1)
+
+    def _record(self, recipe: Recipe) -> Recipe:
+        """The first attempt decides for all; it is on record before anything is learned by it."""
+        if recipe.warm_start and not self._pin_head():
+            log.info("There are no vectors to start from, so the last layer starts from nothing.")
+            spec = self._run.spec
+            recipe = self._derive(dataclasses.replace(spec, overrides={**spec.overrides, "warm_start": False}))
+        self._context.say("recipe", {"recipe": recipe.as_dict()})
+        self._context.still_mine()
+        return recipe
+
+    def _pin_head(self) -> bool:
+        """Fits the instant model's head on the training pictures of this version, and keeps it beside the checkpoints.
+
+        The instant model itself has learned from the pictures that this run is checked on: to start from it would make
+        the run's accuracy look better than it is.
+        """
+        self._await_vectors()
+        rows = self._store.vectors.rows([image.sha256 for image in self._images])
+        chosen = [image for image in self._images if image.split is Split.TRAIN and image.sha256 in rows]
+        targets = np.array([image.label_index for image in chosen], np.int64)
+        if len(np.unique(targets)) < len(self._version.labels):
+            return False
+        vectors = LocalVectorFile(self._files.vectors()).read([rows[image.sha256] for image in chosen])
+        found = instant.fit(vectors, targets, len(self._version.labels))
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, weight=found.weight, bias=found.bias)
+        self._before_write()
+        self._files.write(self._folder / "head.npz", content.getvalue())
+        return True
+
+    def _pinned_head(self) -> Head:
+        with np.load(self._folder / "head.npz", allow_pickle=False) as found:
+            return found["weight"], found["bias"]
+
+    def _await_vectors(self) -> None:
+        """Gives the indexer the time it needs, as long as it gets on."""
+        least, since = math.inf, time.monotonic()
+        while waiting := self._store.vectors.todo_count(self._run.dataset_id):
+            self._leave_if_asked()
+            if waiting < least:
+                least, since = waiting, time.monotonic()
+                self._context.say("waiting", {"vectors": waiting})
+            if time.monotonic() - since > NO_VECTORS_S:
+                log.info("%d pictures have no vector yet; the run goes on without them.", waiting)
+                return
+            time.sleep(0.5)
+
+    # ---- learn
+
+    def _learn(self, recipe: Recipe, head: Head | None, cache: PixelCache) -> None:
+        training = loop.train(
+            cache.pixels,
+            self._targets,
+            self._index(cache, Split.TRAIN),
+            self._index(cache, Split.VALIDATION),
+            recipe,
+            self._device,
+            self._version.labels,
+            self._checkpoints,
+            head,
+        )
+        for event in training:
+            self._hear(event)
+            if (wish := self._context.wish) is not None and not isinstance(event, Finished):
+                training.close()  # saves where it stands
+                if wish is Wish.STOP:
+                    log.info("Stopped by a person after step %d; the best model is kept.", self._step)
+                    return
+                raise Stopped(wish)
+
+    def _hear(self, event: Event) -> None:
+        context = self._context
+        match event:
+            case Prepared():
+                self._begin(event)
+            case Stepped():
+                self._advance(event.step, event.epoch - 1)
+                self._stepped_epoch = event.epoch
+                context.measure(
+                    event.step,
+                    {
+                        "train_loss": event.train_loss,
+                        "train_accuracy": event.train_accuracy,
+                        "learning_rate": event.learning_rate,
+                        "images_per_s": event.images_per_s,
+                    },
+                )
+            case Checked():
+                context.say("checking", {"done": event.done, "images": event.images})
+            case Validated():
+                self._validated(event)
+            case Saved():
+                context.say("saved", {"step": event.step})
+            case Finished():
+                log.info("%s", event.sentence)
+                context.say("finished", {"reason": str(event.reason), "sentence": event.sentence})
+            case _:
+                assert_never(event)
+
+    def _begin(self, event: Prepared) -> None:
+        self._total_steps = event.total_steps
+        # What lies beyond the checkpoint will be done again, and measured again.
+        self._store.runs.drop_metrics_after(self._run.id, self._run.attempt, event.resumed_at)
+        self._advance(event.resumed_at, event.resumed_at * event.epochs // max(1, event.total_steps))
+        if event.resumed_at:
+            log.info("Resumed after step %d of %d.", event.resumed_at, event.total_steps)
+            self._context.say("resumed", {"step": event.resumed_at})
+        else:
+            log.info(
+                "Learning from %d pictures, checking on %d, on %s.",
+                event.train_images,
+                event.validation_images,
+                event.device,
+            )
+            self._context.say("training", {"device": event.device, "images": event.train_images})
+
+    def _validated(self, event: Validated) -> None:
+        self._advance(event.step, event.epoch)
+        values = {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy}
+        if self._stepped_epoch < event.epoch and event.train_loss is not None and event.train_accuracy is not None:
+            # An epoch so short that nothing was said during it.
+            values |= {"train_loss": event.train_loss, "train_accuracy": event.train_accuracy}
+        self._context.measure(event.step, values)
+        log.info(
+            "Epoch %d of %d: %s of 100 right, loss %.4f%s",
+            event.epoch,
+            self._run.spec.epochs,
+            math.floor(event.val_accuracy * 100),
+            event.val_loss,
+            " (best so far)" if event.best else "",
+        )
+
+    def _advance(self, step: int, epoch: int) -> None:
+        self._step = step
+        self._context.advance(step, self._total_steps, epoch)
+
+    # ---- keep
+
+    def _keep(self, recipe: Recipe, cache: PixelCache) -> None:
+        if self._context.wish is Wish.STOP and self._checkpoints.best() is None:
+            raise Stopped(Wish.STOP, "It was stopped before its first epoch was over, so there was no model to keep.")
+        self._context.say("scoring")
+        material = Material(
+            self._version,
+            self._images,
+            recipe,
+            cache.pixels,
+            self._targets,
+            self._index(cache, Split.VALIDATION),
+            self._index(cache, Split.TEST),
+        )
+        keep(self._files, self._store, self._run, self._checkpoints, material)
