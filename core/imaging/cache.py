@@ -192,6 +192,10 @@ def _caches(folder: Path) -> Iterator[tuple[float, Path, int]]:
 
 def _sweep(folder: Path) -> None:
     """Removes what builders left that were killed."""
+    for path in folder.glob("*.pixels"):
+        with contextlib.suppress(OSError):
+            if not path.with_suffix(".json").exists() and time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
     for path in folder.glob("*.building"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > ABANDONED_S or not _alive(path.suffixes[-2][1:]):

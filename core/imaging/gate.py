@@ -28,7 +28,7 @@ MAX_PACKED_BMP_BYTES = 1_000_000  # Pillow unpacks run lengths in Python, about 
 FULL_PIXELS = 24_000_000  # up to here `open_picture` decodes every pixel when asked for all of them
 WHOLE = (1 << 30, 1 << 30)
 
-NAMES = {"WEBP": "WebP", "HEIF": "HEIC"}
+NAMES = {"HEIF": "HEIC"}  # what people call it
 OFFERED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the pool has one child a core already
@@ -80,7 +80,7 @@ def open_picture(data: bytes, need: Need = ALL_PIXELS) -> Picture:
         orientation = orientation_of(image)
     if format == "TIFF":
         original = image.size
-    return Picture(image, format, orientation, original[::-1] if orientation >= 5 else original)
+    return Picture(image, NAMES.get(format, format), orientation, original[::-1] if orientation >= 5 else original)
 
 
 def _admit(data: bytes) -> str:

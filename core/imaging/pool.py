@@ -85,7 +85,7 @@ class DecoderPool:
 
     def check(self, sources: Iterable[Path]) -> Iterator[Checked]:
         """See `Decoder.check`. Raises DiskFull or Unavailable when the results cannot be kept."""
-        wanted = (({"job": "check", "path": str(source)}, source) for source in sources)
+        wanted = (({"job": "check", "path": str(source.absolute())}, source) for source in sources)
         for job, answer in self._stream(wanted):
             yield _checked(job.tag, answer)
 
@@ -96,7 +96,9 @@ class DecoderPool:
 
     def resized(self, sources: Sequence[Path], side: int) -> Iterator[tuple[int, Pixels | None]]:
         """See `Decoder.resized`. The whole picture is squashed to the square, antialiased bilinear."""
-        wanted = (({"job": "resized", "side": side, "path": str(path)}, at) for at, path in enumerate(sources))
+        wanted = (
+            ({"job": "resized", "side": side, "path": str(path.absolute())}, at) for at, path in enumerate(sources)
+        )
         for job, answer in self._stream(wanted):
             if isinstance(answer, Refused):
                 yield job.tag, None
@@ -142,7 +144,7 @@ class DecoderPool:
         if isinstance(source, bytes):
             self._submit(_Job(call, request, source), urgent=True)
         else:
-            self._submit(_Job(call, {**request, "path": str(source)}), urgent=True)
+            self._submit(_Job(call, {**request, "path": str(source.absolute())}), urgent=True)
         _, answer = call.answers.get()
         if isinstance(answer, Exception):
             raise answer
@@ -177,7 +179,7 @@ class DecoderPool:
                 self._jobs.appendleft(job)
             else:
                 self._jobs.append(job)
-            if self._idle == 0 and len(self._threads) < self._most:
+            if len(self._jobs) > self._idle and len(self._threads) < self._most:
                 thread = threading.Thread(target=self._work, name="decoder", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -247,33 +249,30 @@ class DecoderPool:
             return None
 
     def _serve(self, child: ChildProcess, first: _Job) -> bool:
-        """Keeps the child busy until there is nothing to do; False when it had to be ended."""
+        """Keeps the child busy until there is nothing to do; False when it has ended."""
         in_hand: deque[_Job] = deque()
         job: _Job | None = first
-        for _ in range(JOBS_PER_CHILD):
+        while True:
             while job is not None:
                 in_hand.append(job)
-                if not _send(child, job, self._wall_s):
-                    break
-                job = self._take(wait=False) if len(in_hand) < IN_HAND else None
+                listens = _send(child, job, self._wall_s)
+                job = self._take(wait=False) if listens and len(in_hand) < IN_HAND else None
             if not in_hand:
                 return True
             try:
                 reply = child.receive(time.monotonic() + self._wall_s)
-            except TimeoutError:
+            except (ChildDied, TimeoutError) as end:
+                outside = isinstance(end, ChildDied) and end.exit_code != -signal.SIGXCPU
                 child.end(0)
-                self._blame(in_hand.popleft(), lost=False)
-                self._put_back(in_hand)
-                return False
-            except ChildDied as death:
-                self._blame(in_hand.popleft(), lost=death.exit_code != -signal.SIGXCPU)
+                self._blame(in_hand.popleft(), lost=outside)
                 self._put_back(in_hand)
                 return False
             in_hand.popleft().answer(reply)
-            job = self._take(wait=False)
-        self._put_back(in_hand)
-        child.end(0)
-        return False
+            if child.answered < JOBS_PER_CHILD:
+                job = self._take(wait=False)
+            elif not in_hand:
+                child.end()
+                return False
 
     def _blame(self, job: _Job, lost: bool, instead: Exception = TOO_COSTLY) -> None:
         """Its child ended. A loss that may have come from outside is tried once more; a limit has said all."""

@@ -42,18 +42,19 @@ class ChildProcess:
         """Raises OSError when no process can be started. The child may still be starting when this returns."""
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-E", "-s", *COMMAND, str(limit_bytes), str(cpu_s)],
+            [sys.executable, "-E", "-s", "-B", *COMMAND, str(limit_bytes), str(cpu_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd=ROOT,
-            env=environment | ONE_THREAD | {"PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment | ONE_THREAD,
         )
         assert self._process.stdin and self._process.stdout
         self.pid = self._process.pid
         self._jobs = self._process.stdin.fileno()
         self._answers = self._process.stdout.fileno()
+        self.answered = 0
         self._read = bytearray()
         os.set_blocking(self._jobs, False)
         os.set_blocking(self._answers, False)
@@ -95,6 +96,7 @@ class ChildProcess:
         content[: len(head)] = head
         self._read = self._read[end + 1 + size :]
         self._fill(memoryview(content)[len(head) :], deadline)
+        self.answered += 1
         return facts, content
 
     def _fill(self, rest: memoryview, deadline: float) -> None:

@@ -23,6 +23,7 @@ from core.imaging.sign_faces import LABELS, SIDE, draw_face
 
 Random = np.random.Generator
 Colour = tuple[int, int, int]
+MARGIN = 6  # px around a sign, for its shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,8 @@ def draw_sign(label: str, random: Random) -> Image.Image:
     scene = SCENES[random.integers(len(SCENES))]
     # Half size: what is out of focus loses nothing, and takes a quarter of the time.
     photo = draw_background(scene, (size[0] // 2, size[1] // 2), random).resize(size, Image.Resampling.BILINEAR)
-    sign, centre = _pose(label, size, random)
-    _put_up(photo, sign, centre, scene, random)
+    sign, corner = _pose(label, size, random)
+    _put_up(photo, sign, corner, scene, random)
     return _photograph(photo, scene, random)
 
 
@@ -165,13 +166,12 @@ def _add_lights(photo: Image.Image, scene: Scene, random: Random) -> Image.Image
     """Out-of-focus lamps: soft discs that add up."""
     glow = Image.new("RGB", photo.size)
     for _ in range(random.integers(4, 14)):
-        disc = Image.new("L", photo.size)
-        x, y = random.uniform(0, photo.width), random.uniform(0, photo.height * 0.8)
         radius = random.uniform(2, 8.5)
-        ImageDraw.Draw(disc).ellipse(
-            (x - radius, y - radius, x + radius, y + radius), fill=int(random.integers(60, 190))
-        )
-        glow.paste(_wander(scene.lights[random.integers(len(scene.lights))], 12, random), mask=disc)
+        disc = Image.new("L", (19, 19))
+        draw = ImageDraw.Draw(disc)
+        draw.ellipse((9 - radius, 9 - radius, 9 + radius, 9 + radius), fill=int(random.integers(60, 190)))
+        place = (int(random.uniform(0, photo.width)) - 9, int(random.uniform(0, photo.height * 0.8)) - 9)
+        glow.paste(_wander(scene.lights[random.integers(len(scene.lights))], 12, random), place, disc)
     glow = glow.filter(ImageFilter.GaussianBlur(0.7))
     return Image.fromarray(np.minimum(np.asarray(photo).astype(np.uint16) + np.asarray(glow), 255).astype(np.uint8))
 
@@ -186,8 +186,8 @@ def _face(label: str, side: int) -> Image.Image:
     return face if side == SIDE else face.convert("RGBa").resize((side, side), Image.Resampling.LANCZOS).convert("RGBA")
 
 
-def _pose(label: str, size: tuple[int, int], random: Random) -> tuple[Image.Image, tuple[float, float]]:
-    """The sign at its distance, turned and seen at an angle: RGBA of the photo's size, and where its middle is."""
+def _pose(label: str, size: tuple[int, int], random: Random) -> tuple[Image.Image, tuple[int, int]]:
+    """The sign at its distance, turned and seen at an angle: RGBA with a margin, and where its top left corner lies."""
     side = min(size) * random.uniform(0.36, 0.8)
     centre = (
         size[0] * 0.5 + random.uniform(-0.5, 0.5) * (size[0] - side) * 0.8,
@@ -199,12 +199,17 @@ def _pose(label: str, size: tuple[int, int], random: Random) -> tuple[Image.Imag
     seen = np.stack([flat[:, 0] * np.cos(yaw), flat[:, 1]], axis=1) * 2.6 / depth[:, None]
     turn = np.array([(np.cos(tilt), -np.sin(tilt)), (np.sin(tilt), np.cos(tilt))])
     target = seen @ turn.T * side / 2 + centre
+    corner = np.floor(target.min(axis=0)).astype(int) - MARGIN
+    extent = np.ceil(target.max(axis=0)).astype(int) + MARGIN - corner
     face = _face(label, next((level for level in (96, 144, 192) if level >= side), SIDE))
     source = (flat + 1) / 2 * face.width
     warped = face.convert("RGBa").transform(
-        size, Image.Transform.PERSPECTIVE, _perspective(target, source), Image.Resampling.BILINEAR
+        (int(extent[0]), int(extent[1])),
+        Image.Transform.PERSPECTIVE,
+        _perspective(target - corner, source),
+        Image.Resampling.BILINEAR,
     )
-    return warped.convert("RGBA"), centre
+    return warped.convert("RGBA"), (int(corner[0]), int(corner[1]))
 
 
 def _perspective(target: NDArray[np.float64], source: NDArray[np.float64]) -> list[float]:
@@ -216,30 +221,24 @@ def _perspective(target: NDArray[np.float64], source: NDArray[np.float64]) -> li
     return [float(value) for value in np.linalg.solve(np.array(rows), source.reshape(8))]
 
 
-def _put_up(photo: Image.Image, sign: Image.Image, centre: tuple[float, float], scene: Scene, random: Random) -> None:
+def _put_up(photo: Image.Image, sign: Image.Image, corner: tuple[int, int], scene: Scene, random: Random) -> None:
     """Pole, shadow, then the sign in the light of the scene."""
-    draw = ImageDraw.Draw(photo)
-    grey = int(random.integers(90, 170) * scene.light)
-    x, half = centre[0], max(photo.width * 0.014, 1.5)
-    lean = random.normal(0, 3)
-    draw.polygon(
-        [
-            (x - half, centre[1]),
-            (x + half, centre[1]),
-            (x + half + lean, photo.height),
-            (x - half + lean, photo.height),
-        ],
+    left, top = corner
+    x, y, half = left + sign.width / 2, top + sign.height / 2, max(photo.width * 0.014, 1.5)
+    grey, lean = int(random.integers(90, 170) * scene.light), random.normal(0, 3)
+    ImageDraw.Draw(photo).polygon(
+        [(x - half, y), (x + half, y), (x + half + lean, photo.height), (x - half + lean, photo.height)],
         fill=(grey, grey, int(grey * 1.04)),
     )
     alpha = sign.getchannel("A")
-    shadow = alpha.reduce(2).point(lambda value: value * 0.35).filter(ImageFilter.GaussianBlur(1.5)).resize(photo.size)
-    photo.paste((10, 10, 14), (2, 3), shadow)
+    shadow = alpha.reduce(2).point(lambda value: value * 0.35).filter(ImageFilter.GaussianBlur(1.5)).resize(sign.size)
+    photo.paste((10, 10, 14), (left + 2, top + 3), shadow)
     face = sign.convert("RGB")
     face = Image.blend(face, face.convert("L").convert("RGB"), random.uniform(0, 0.28))  # the sun bleaches paint
-    across, along = _axes(photo.size)
+    across, along = _axes(face.size)
     light = 1 + across * random.uniform(-0.18, 0.18) + along * random.uniform(-0.18, 0.18)
     light *= scene.light * random.uniform(0.85, 1.08)
-    photo.paste(_image(np.asarray(face) * light), (0, 0), alpha)
+    photo.paste(_image(np.asarray(face) * light), corner, alpha)
     if random.random() < 0.3:
         _hang_leaves(photo, scene, random)
 

@@ -143,7 +143,10 @@ def test_what_a_killed_builder_left_is_swept(tmp_path: Path, sources: Sources, d
     os.waitpid(dead, 0)
     (folder / f"abc.{dead}.building").write_bytes(b"half")
     (folder / f"def.{os.getpid()}.building").write_bytes(b"in work")
+    (folder / "ghi.pixels").write_bytes(b"no note came")
+    os.utime(folder / "ghi.pixels", (0, 0))
     open_cache(folder, sources, SIDE, decoder)
+    assert not (folder / "ghi.pixels").exists()
     assert [path.name for path in folder.glob("*.building")] == [f"def.{os.getpid()}.building"]
 
 

@@ -99,7 +99,7 @@ def test_a_heic_photo_is_accepted(pool: DecoderPool, tmp_path: Path) -> None:
     source = tmp_path / "picture"
     heif.from_pillow(quarters(128, 80)).save(source, format="HEIF", quality=90)
     [found] = pool.check([source])
-    assert (found.format, found.width, found.height) == ("HEIF", 128, 80), found.reason
+    assert (found.format, found.width, found.height) == ("HEIC", 128, 80), found.reason
     assert np.abs(pool.pixels(source)[10, 10].astype(int) - CORNERS["red"]).max() <= 16
 
 

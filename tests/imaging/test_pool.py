@@ -225,3 +225,21 @@ def test_a_full_disk_is_no_fault_of_the_picture(pictures: list[Path], pool: Deco
     Path(f"{pictures[0]}.thumb").symlink_to("/dev/full")
     with pytest.raises(DiskFull):
         list(pool.check(pictures[:1]))
+
+
+def test_a_relative_path_is_the_callers(
+    pictures: list[Path], pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures[0].parent)
+    assert pool.pixels(Path(pictures[0].name)).shape == (40, 60, 3)
+    assert next(pool.check([Path(pictures[0].name)])).accepted
+
+
+def test_a_child_is_renewed_now_and_then(pictures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "JOBS_PER_CHILD", 20)
+    with DecoderPool(children=1) as pool:
+        pids: set[int] = set()
+        for answer in pool.check(pictures):
+            pids.update(pool.pids)
+            assert answer.accepted
+    assert len(pids) == 3
