@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,15 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "core/learning": {"torch", "torchvision", "timm", "onnx", "safetensors"},
     "core/trainer.py": {"torch"},  # where torch and storage meet
-    "core/scheduler.py": {"filelock"},  # there is one of each of these two
+    "core/scheduler.py": {"filelock"},  # there is one of each of these three
     "core/indexer.py": {"filelock"},
+    "core/predictor.py": {"filelock", "multiprocessing"},  # the other end of the wire
     "core/graphs.py": {"onnx"},
     "core/bundles.py": {"safetensors"},
     "core/imaging": {"PIL", "pillow_heif", "subprocess"},  # its decoding children
-    "core/index": {"onnxruntime", "sklearn"},
+    "core/index": {"onnxruntime", "sklearn", "scipy"},
     "core/storage": {"sqlalchemy", "sqlite3"},
-    "core/running": {"subprocess", "psutil", "filelock"},
+    "core/running": {"subprocess", "multiprocessing", "psutil", "filelock"},  # multiprocessing: the predictor's wire
     "core/serving": {"starlette"},
     "core/serving/server.py": {"uvicorn"},
     "core": set(),
@@ -51,6 +53,7 @@ FILES = sorted(
 )
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Dotted names imported anywhere in the file, inside functions too; `from a import b` counts as a and a.b."""
     found: set[str] = set()

@@ -51,7 +51,7 @@ def answering(ask: Ask, studio: Studio) -> Endpoint:
         except ClientDisconnect:
             return Response(status_code=_GONE)
         except Exception:
-            log.exception("%s %s failed", request.method, request.url.path)
+            log.exception("%s %r failed", request.method, request.url.path)
             sentence = "Something went wrong here. Nothing that was saved is lost. Please try again."
             return JSONResponse({"error": sentence}, 500)
 

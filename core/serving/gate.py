@@ -75,7 +75,7 @@ class Gate:
         except ClientDisconnect:
             return
         except Exception:
-            log.exception("A route failed: %s", scope["path"])
+            log.exception("A route failed: %r", scope["path"])
             if scope["type"] == "http" and not begun:
                 await _sentence(
                     scope, "Something went wrong here. Nothing that was saved is lost. Please try again.", 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from core.studio import Studio
 VIEW_PX = 1600  # longest side
 FOREVER = "private, max-age=31536000, immutable"  # an image's bytes never change
 EACH_TIME = "private, no-cache"
+_MAKING = tuple(threading.Lock() for _ in range(8))  # a view that two browsers want is made once
 
 
 async def thumb(request: Request, studio: Studio) -> Response:
@@ -51,13 +53,20 @@ def large_picture(request: Request, studio: Studio, sha256: str) -> Response:
     """The view of some bytes. Raises NotFound, Refused (they cannot be decoded), DiskFull."""
     path = studio.files.view(sha256)
     if not path.exists():
-        source = studio.files.picture(sha256)
-        if not source.exists():
-            raise _missing()
-        content = studio.decoder.view(source, VIEW_PX)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        studio.files.write(path, content)
+        with _MAKING[int(sha256[:2], 16) % len(_MAKING)]:
+            if not path.exists():
+                _make_view(studio, sha256, path)
     return _webp(request, path, f'"v-{sha256[:24]}"')
+
+
+def _make_view(studio: Studio, sha256: str, path: Path) -> None:
+    source = studio.files.picture(sha256)
+    if not source.exists():
+        raise _missing()
+    studio.files.require_room()
+    content = studio.decoder.view(source, VIEW_PX)
+    path.parent.mkdir(exist_ok=True)
+    studio.files.write(path, content)
 
 
 def _webp(request: Request, path: Path, etag: str) -> Response:

@@ -9,6 +9,7 @@ import struct
 import time
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -164,8 +165,9 @@ def test_a_thumbnail_is_kept_by_the_browser_when_its_address_carries_its_content
 
 def test_a_view_is_made_once_and_never_the_uploaded_bytes(web: TestClient, studio: Studio) -> None:
     (image,) = with_images(studio, "cat")
-    for _ in range(2):
-        assert web.get(f"/api/images/{image.id}/view").content == WEBP + b"1600"
+    with ThreadPoolExecutor(4) as viewers:
+        answers = list(viewers.map(web.get, [f"/api/images/{image.id}/view"] * 8))
+    assert [answer.content for answer in answers] == [WEBP + b"1600"] * 8
     assert isinstance(studio.decoder, FakeDecoder) and studio.decoder.viewed == 1
 
 

@@ -112,10 +112,10 @@ def with_images(studio: Studio, *labels: str) -> list[Image]:
 
 
 def with_model(studio: Studio, dataset_id: int, folder: str = "m1") -> Model:
-    """An instant model whose folder holds a model.onnx that is only named so."""
+    """An instant model whose folder holds the parts of a bundle that are only named so."""
     studio.files.model(folder).mkdir(exist_ok=True)
-    (studio.files.model(folder) / "model.onnx").write_bytes(b"onnx" * 1000)
-    (studio.files.model(folder) / "model.json").write_text("{}")
+    for name, content in (("model.onnx", b"onnx" * 1000), ("model.json", b"{}"), ("weights.safetensors", b"w")):
+        (studio.files.model(folder) / name).write_bytes(content)
     return studio.store.models.put(
         dataset_id, ModelKind.INSTANT, "instant", ["cat", "dog"], 0.9, (0.8, 0.95), "cross-validation", 40, folder, {}
     )
