@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -39,15 +39,14 @@ def executable() -> str:
 
 
 @contextmanager
-def chromium(arguments: tuple[str, ...] = ()) -> Iterator[Browser]:
-    """A Chromium without a window."""
+def chromium(arguments: tuple[str, ...] = (), beside: Browser | None = None) -> Iterator[Browser]:
+    """A Chromium without a window; `beside` one that runs already, because Playwright starts only once a thread."""
     path = executable()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with ExitStack() as stack:
+        kind = beside.browser_type if beside else stack.enter_context(sync_playwright()).chromium
+        browser = kind.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
+        stack.callback(browser.close)
+        yield browser
 
 
 def free_port() -> int:

@@ -42,7 +42,7 @@ class Ground:
 
 
 DARK = Ground("#131110", "#1C1917", "#26221F", "#F3EDE4", "#F2553D", "#131110", "#8FBF9A", "#E8B25C")
-LIGHT = Ground("#F7F3EC", "#EFE9DF", "#E5DDD0", "#1D1A17", "#B83A24", "#FFFFFF", "#2E6B45", "#8A5A00")
+LIGHT = Ground("#F7F3EC", "#EFE9DF", "#E5DDD0", "#1D1A17", "#B83A24", "#FFFFFF", "#2E6B45", "#7E5200")
 
 
 def label_colour(position: int | None) -> str:

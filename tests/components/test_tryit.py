@@ -97,9 +97,9 @@ def test_a_browser_without_a_camera_gets_a_sentence(page: Page) -> None:
     page.get_by_text("Drop a picture instead.").wait_for()
 
 
-def test_a_photograph_is_answered(address: str, world: World) -> None:
+def test_a_photograph_is_answered(browser: Browser, address: str, world: World) -> None:
     camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with chromium(camera) as browser, watched(browser, address) as page:
+    with chromium(camera, beside=browser) as photographer, watched(photographer, address) as page:
         page.goto("/?show=tryit")
         settled(page)
         page.get_by_role("button", name="Photograph").click()

@@ -197,8 +197,8 @@ export async function mount(kit, context) {
   }
 
   async function resume() {
-    idle();
     const upload = sessionStorage.getItem(memory) ?? data.upload;
+    idle();
     if (!upload) return;
     control = new AbortController();
     try {
