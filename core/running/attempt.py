@@ -57,19 +57,29 @@ def _work(run: Run, context: RunContext, work: Callable[[Run, RunContext], None]
     except Stopped as stopped:
         log.info("Stopped: %s.", stopped.wish)
         return {"state": STATES[stopped.wish], "error": stopped.reason}
-    except Unavailable as error:
-        log.error("%s", error)  # what is away may come back
     except StudioError as error:
         log.error("%s", error)
-        return {"state": RunState.PAUSED if isinstance(error, DiskFull) else RunState.FAILED, "error": str(error)}
+        ending = _judge(error)
     except Exception as error:
         log.exception("The training was lost.")
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return {"state": RunState.PAUSED, "error": DISK_FULL}
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch has its own
-            return {"state": RunState.FAILED, "error": NO_MEMORY}
+        ending = _judge(error)
+    if context.wish is Wish.CANCEL:
+        return {"state": RunState.CANCELLED}  # who cancels does not care how it ends
     # SIGTERM to the whole group, as when the machine goes down, looks like all kinds of errors in here.
-    return {"state": RunState.QUEUED} if context.wish is SHUTDOWN else None
+    return ending or ({"state": RunState.QUEUED} if context.wish is SHUTDOWN else None)
+
+
+def _judge(error: Exception) -> Ending | None:
+    """What a person can mend ends the run, or pauses it. None for anything else: it is tried again, as after a kill."""
+    if isinstance(error, DiskFull):
+        return {"state": RunState.PAUSED, "error": str(error)}
+    if isinstance(error, StudioError) and not isinstance(error, Unavailable):  # what is away may come back
+        return {"state": RunState.FAILED, "error": str(error)}
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return {"state": RunState.PAUSED, "error": DISK_FULL}
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch has its own
+        return {"state": RunState.FAILED, "error": NO_MEMORY}
+    return None
 
 
 def _tell(runs: RunStore, run_id: int, attempt: int, ending: Ending) -> None:
