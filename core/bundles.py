@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from core.errors import Conflict, NotFound
 from core.scores import wilson_interval
@@ -117,6 +117,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         return dict(json.loads((folder / "model.json").read_bytes()))
     except (OSError, ValueError):
         raise NotFound("The files of this model are gone or damaged. Train it again.") from None
+
+
+def read_head(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The linear head of an instant model: weight (K, D), bias (K,). Raises NotFound."""
+    try:
+        found = load((folder / "weights.safetensors").read_bytes())
+        return found["head.weight"], found["head.bias"]
+    except (OSError, KeyError):
+        raise NotFound("The files of this model are gone. Change a label to have it made anew.") from None
 
 
 class _Pieces:

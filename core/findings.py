@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from core import evaluation, models
+from core import bundles, evaluation, models
 from core.errors import NotFound
-from core.records import Image, ModelKind
+from core.records import Image, Model, ModelKind
 from core.studio import Studio, Where
 
 
@@ -22,9 +23,31 @@ class Doubt:
 
 
 def unlabelled(studio: Studio, dataset_id: int, limit: int) -> list[Doubt]:
-    """Pictures without a label, oldest first."""
+    """Pictures without a label, oldest first, each with what the instant model would call it, where there is one."""
     images = studio.store.images.page(dataset_id, Where(unlabelled=True, order="oldest"), 0, limit)
-    return [Doubt(image, None, 0.0) for image in images]
+    said = _suggestions(studio, dataset_id, [image.sha256 for image in images])
+    return [Doubt(image, *said.get(image.sha256, (None, 0.0))) for image in images]
+
+
+def _suggestions(studio: Studio, dataset_id: int, sha256s: Sequence[str]) -> dict[str, tuple[str, float]]:
+    """sha256 -> (label, confidence), for pictures that have their vector already."""
+    model = _instant(studio, dataset_id)
+    rows = studio.store.vectors.rows(sha256s)
+    if model is None or not rows:
+        return {}
+    try:
+        weight, bias = bundles.read_head(models.folder(studio, model))
+    except NotFound:
+        return {}  # refitted just now
+    logits = studio.vectors.read(list(rows.values())) @ weight.T + bias
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    best = probabilities.argmax(axis=1)
+    return {sha: (model.labels[at], float(row[at])) for sha, row, at in zip(rows, probabilities, best, strict=True)}
+
+
+def _instant(studio: Studio, dataset_id: int) -> Model | None:
+    return next((m for m in models.all_of(studio, dataset_id) if m.kind is ModelKind.INSTANT), None)
 
 
 def doubtful(studio: Studio, dataset_id: int, limit: int, skip: int = 0) -> list[Doubt]:
@@ -32,7 +55,7 @@ def doubtful(studio: Studio, dataset_id: int, limit: int, skip: int = 0) -> list
 
     Every one was judged by a model that had not learned from it (cross-validation).
     """
-    model = next((m for m in models.all_of(studio, dataset_id) if m.kind is ModelKind.INSTANT), None)
+    model = _instant(studio, dataset_id)
     if model is None:
         return []
     try:

@@ -31,7 +31,7 @@ def page() -> None:
             st.switch_page("pages/datasets.py", query_params={"dataset": str(done["dataset_id"])})
     elif st.button("New dataset", type="primary", icon=":material/add:"):
         st.switch_page("pages/datasets.py", query_params={"new": "1"})
-    with st.grid(3, min_column_width=300, gap="medium"):
+    with st.grid(min(max(len(everything), 2), 3), min_column_width=300):
         for dataset in everything:
             best = models.best(darkroom, dataset.id)
             said = models.sentence(best) if best else models.instant(darkroom, dataset.id).sentence
@@ -40,11 +40,9 @@ def page() -> None:
 
 def one(dataset: Dataset) -> None:
     labels = datasets.labels(darkroom, dataset.id)
-    frame.head(dataset.name)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
     with left:
-        markup.draw(markup.words(f"{count(dataset.images, 'picture')}, {count(len(labels), 'label')}.", quiet=True))
-        markup.draw(markup.chips(labels))
+        frame.head(dataset.name, f"{count(dataset.images, 'picture')} in {count(len(labels), 'label')}.")
         actions(dataset)
     with right:
         working = models.instant(darkroom, dataset.id).state in ("indexing", "fitting")

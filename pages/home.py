@@ -26,7 +26,12 @@ def page() -> None:
     if not everything:
         empty()
         st.stop()
-    frame.head("Home", server())
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left:
+        frame.head("Your darkroom", server())
+    with right, st.container(horizontal_alignment="right"):
+        if st.button("New dataset", type="primary", icon=":material/add:"):
+            st.switch_page("pages/datasets.py", query_params={"new": "1"})
     show_runs(everything)
     show_datasets(everything)
     show_models()
@@ -135,16 +140,13 @@ def working(before: int, names: dict[int, str]) -> None:
 
 def show_datasets(everything: list[Dataset]) -> None:
     markup.section("Datasets", count(len(everything), "dataset"))
-    with st.grid(3, min_column_width=300):
+    with st.grid(min(max(len(everything), 2), 3), min_column_width=300):
         for dataset in everything[:MOST_DATASETS]:
             best = models.best(darkroom, dataset.id)
             said = models.sentence(best) if best else models.instant(darkroom, dataset.id).sentence
             tiles.dataset_tile(dataset, datasets.cover(darkroom, dataset.id), best, said)
-    with st.container(horizontal=True):
-        if st.button("New dataset", type="primary", icon=":material/add:"):
-            st.switch_page("pages/datasets.py", query_params={"new": "1"})
-        if len(everything) > MOST_DATASETS:
-            st.page_link("pages/datasets.py", label=f"All {len(everything)} datasets")
+    if len(everything) > MOST_DATASETS:
+        st.page_link("pages/datasets.py", label=f"All {len(everything)} datasets")
 
 
 def show_models() -> None:

@@ -19,18 +19,19 @@ darkroom = studio()
 
 
 def page() -> None:
-    frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
     everything = {dataset.id: dataset.name for dataset in datasets.all_of(darkroom)}
     if not everything:
+        frame.head("Label")
         states.empty("Nothing to label yet", "Add pictures first; those without a folder name wait here for a label.")
         st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
         st.stop()
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
+        frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
+    with right:
         dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
         pickers.pick("Dataset", "dataset", everything, dataset.id)
-    waiting = darkroom.store.images.count(dataset.id, Where(unlabelled=True))
-    with right:
+        waiting = darkroom.store.images.count(dataset.id, Where(unlabelled=True))
         which = pickers.pills(
             "Which pictures",
             "show",
@@ -60,6 +61,7 @@ def desk(dataset: Dataset, which: str) -> None:
     rows = [
         {"id": one.image.id, "revision": one.image.revision, "label": one.image.label, "label_id": one.image.label_id}
         | {"name": one.image.name, "width": one.image.width, "height": one.image.height}
+        | {"asked": which == DOUBTFUL}
         | ({"suggestion": one.suggestion, "confidence": one.confidence} if one.suggestion else {})
         for one in found
     ]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import streamlit as st
-from core.scores import Scores
 
 from core import datasets, evaluation, models, runs
 from core.errors import NotFound
 from core.records import Model, ModelKind
+from core.scores import Scores
 from pages import studio
 from pages.components.curves import curves
 from pages.parts import frame, markup, matrix, pickers, states, tiles
 from pages.parts.text import ago, count, literal, percent
 from pages.parts.theme import DARK, LIGHT
 
+SMALL = 8  # labels: with so few the pictures stand beside the matrix
 darkroom = studio()
 
 
@@ -66,14 +68,29 @@ def actions(model: Model) -> None:
 
 def mix_ups(model: Model, found: Scores) -> None:
     """The confusion matrix, and the pictures behind the cell that was clicked; without a click the worst mistakes."""
-    markup.section("What it mixes up", "click a cell to see the pictures behind it")
+    small = len(model.labels) <= SMALL
+    left, right = st.columns([3, 2], gap="large") if small else (st.container(), st.container())
+    with left:
+        cell = confusion(model, found)
+    with right:
+        pictures(model, cell, 3 if small else 6)
+
+
+def confusion(model: Model, found: Scores) -> tuple[int, int] | None:
+    """The matrix; gives the cell (true, said) that was clicked."""
+    markup.section("What it mixes up", "click a cell to see its pictures")
     ink = (LIGHT if st.context.theme.type == "light" else DARK).text
-    figure = matrix.matrix(found.confusion, model.labels, ink)
+    figure = matrix.matrix(np.array(found.confusion), model.labels, ink)
     said = f"Confusion matrix of {count(model.measured_n, 'picture')} in {count(len(model.labels), 'label')}."
     event = st.plotly_chart(
         figure, key=f"matrix-{model.id}", on_select="rerun", selection_mode="points", config=matrix.CONFIG, alt=said
     )
-    if cell := matrix.clicked(event):
+    return matrix.clicked(event)
+
+
+def pictures(model: Model, cell: tuple[int, int] | None, across: int) -> None:
+    """The pictures behind a cell; without one the worst mistakes."""
+    if cell:
         true, predicted = cell
         behind = evaluation.behind(darkroom, model, true, predicted)
         named = model.labels[true], model.labels[predicted]
@@ -89,7 +106,7 @@ def mix_ups(model: Model, found: Scores) -> None:
         markup.draw(
             markup.words("There are none. Try it on pictures from somewhere else to find its limits.", quiet=True)
         )
-    markup.draw(markup.judged(behind))
+    markup.draw(markup.judged(behind[: across * 6], across))
 
 
 def per_label(model: Model, found: Scores) -> None:
@@ -97,13 +114,11 @@ def per_label(model: Model, found: Scores) -> None:
     positions = {label.name: label.position for label in darkroom.store.datasets.labels(model.dataset_id)}
     rows = [
         [
-            markup.chip(name, positions.get(name)),
-            percent(one.recall),
-            percent(one.precision),
-            percent(one.f1),
+            markup.chip(one.label, positions.get(one.label)),
+            *("–" if value is None else percent(value) for value in (one.recall, one.precision, one.f1)),
             count(one.images),
         ]
-        for name, one in zip(model.labels, found.labels, strict=True)
+        for one in found.labels
     ]
     markup.draw(markup.table(["Label", "Found (recall)", "Right when it says so (precision)", "F1", "Pictures"], rows))
 

@@ -73,19 +73,21 @@ def progress(dataset_id: int) -> None:
 def ask(dataset: Dataset, model: Model) -> None:
     labels = datasets.labels(darkroom, dataset.id)
     coloured = [{"name": label.name, "color": label_colour(label.position)} for label in labels]
-    happened = tryit(f"tryit-{dataset.id}", model.id, dataset.id, coloured, to_try(dataset))
+    happened = tryit(f"tryit-{dataset.id}", model.id, dataset.id, coloured, to_try(dataset, model))
     if corrected := happened["corrected"]:
         st.toast(f"The picture is now in the dataset as {corrected['label']}. The instant model learns it.")
 
 
-def to_try(dataset: Dataset) -> list[dict[str, str]]:
-    """Pictures for one click: those held back from the sample set, else some that were kept for testing."""
+def to_try(dataset: Dataset, model: Model) -> list[dict[str, str]]:
+    """Pictures for one click that the model has not learned from; none where it has seen all there are."""
     if samples.is_sample(dataset.name) and (names := samples.held_back()):
         return [{"src": f"/api/samples/{quote(name)}", "name": name} for name in names]
-    for split in (Split.TEST, Split.VALIDATION):
-        if found := darkroom.store.images.page(dataset.id, Where(split=split), 0, MOST):
-            return [{"src": f"/api/images/{one.id}/view?v={one.sha256[:12]}", "name": one.name} for one in found]
-    return []
+    if model.version_id is None:
+        return []
+    frozen = darkroom.store.versions.images(model.version_id)
+    kept = tuple(one.image_id for one in frozen if one.split is not Split.TRAIN)
+    found = darkroom.store.images.page(dataset.id, Where(ids=kept, order="mixed"), 0, MOST) if kept else []
+    return [{"src": f"/api/images/{one.id}/view?v={one.sha256[:12]}", "name": one.name} for one in found]
 
 
 def history(dataset: Dataset) -> None:

@@ -62,13 +62,13 @@ def under_way(studio: Studio, run: Run) -> None:
         elif run.state is RunState.RUNNING:
             if st.button("Stop and keep the best", type="primary", icon=":material/stop:", disabled=bool(run.wish)):
                 runs.stop(studio, run.id)
-                st.rerun(scope="fragment")
+                st.rerun()
             if st.button("Pause", icon=":material/pause:", disabled=bool(run.wish)):
                 runs.pause(studio, run.id)
-                st.rerun(scope="fragment")
+                st.rerun()
         if st.button("Cancel", type="tertiary", disabled=run.wish == "cancel"):
             runs.cancel(studio, run.id)
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def queued(studio: Studio, run: Run) -> str:

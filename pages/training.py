@@ -8,7 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import architectures, datasets, estimates, recipe, runs
+from core import architectures, datasets, estimates, models, recipe, runs
+from core.architectures import Architecture
 from core.records import Dataset, Run, TrainingSpec
 from pages import studio
 from pages.parts import frame, markup, pickers, states, tiles
@@ -23,19 +24,27 @@ darkroom = studio()
 def page() -> None:
     if (run_id := pickers.chosen("run")) is not None:
         return watch(darkroom, run_id)
-    frame.head("Train", "Choose an architecture and how long it may learn. The recipe works out the rest.")
     everything = {dataset.id: dataset.name for dataset in datasets.all_of(darkroom)}
+    frame.head("Train", "Choose an architecture and how long it may learn. The recipe works out the rest.")
     if not everything:
         states.empty("Nothing to train on yet", "Add pictures with at least two labels first.")
         st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
         st.stop()
     dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
-    with st.container(width=420):
-        pickers.pick("Dataset", "dataset", everything, dataset.id)
     like = clone()
-    architecture = cards(dataset, like.architecture if like else architectures.ARCHITECTURES[0].name)
-    form(dataset, architecture, like)
+    default = like.architecture if like else architectures.ARCHITECTURES[0].name
+    card = architectures.get(st.query_params.get("architecture", default))
+    same = like if like and like.architecture == card.name else None
+    place = f"{card.name}-{st.query_params.get('like', '')}"
+    epochs, start = dials(everything, dataset, card, same, place)
+    said = st.container()
+    cards(dataset, card)
+    overrides = advanced(dataset, TrainingSpec(card.name, epochs), same, place)
     earlier(dataset)
+    if start:
+        with said, states.sentences():
+            run = runs.start(darkroom, dataset.id, card.name, epochs, overrides)
+            st.switch_page("pages/training.py", query_params={"run": str(run.id)})
 
 
 def clone() -> TrainingSpec | None:
@@ -44,52 +53,55 @@ def clone() -> TrainingSpec | None:
     return runs.get(darkroom, like).spec if like is not None else None
 
 
-def cards(dataset: Dataset, default: str) -> architectures.Architecture:
-    """One card each; the chosen one stands in the address."""
-    chosen = architectures.get(st.query_params.get("architecture", default))
-    speeds = estimates.speeds(darkroom)
-    markup.section("Architecture", f"times for {count(dataset.images, 'picture')} on this server")
-    with st.grid(4, min_column_width=260, gap="small"):
-        for card in architectures.ARCHITECTURES:
-            found = estimates.estimate(card, dataset.images, EPOCHS[card.pretrained], speeds)
-            tiles.architecture_tile(card, found, EPOCHS[card.pretrained], card is chosen, choose)
-    return chosen
-
-
-def choose(name: str) -> None:
-    st.query_params["architecture"] = name
-
-
-def form(dataset: Dataset, card: architectures.Architecture, like: TrainingSpec | None) -> None:
-    same = like if like and like.architecture == card.name else None
-    place = f"{card.name}-{st.query_params.get('like', '')}"
+def dials(
+    everything: dict[int, str], dataset: Dataset, card: Architecture, same: TrainingSpec | None, place: str
+) -> tuple[int, bool]:
+    """Dataset, epochs, and the button; with how long it will take."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=320):
+            pickers.pick("Dataset", "dataset", everything, dataset.id)
         epochs = st.number_input(
             "Epochs",
             1,
             runs.MAX_EPOCHS,
             same.epochs if same else EPOCHS[card.pretrained],
             key=f"epochs-{place}",
-            help="How often the training looks at every picture. The best epoch is kept, so more does no harm.",
             width=180,
         )
         start = st.button("Start training", type="primary", icon=":material/play_arrow:")
     found = estimates.estimate(card, dataset.images, int(epochs or 1), estimates.speeds(darkroom))
-    known = "measured in an earlier run here" if found.measured else "estimated from two processor cores without a GPU"
-    markup.draw(markup.words(f"{card.title}: {duration(found.seconds)}, {known}.", quiet=True, small=True))
-    with st.expander("Advanced", expanded=bool(same and same.overrides), icon=":material/tune:"):
-        own = recipe.derive(
-            TrainingSpec(card.name, int(epochs or 1)), dataset.images, max(dataset.labels, 2), os.cpu_count() or 1
+    known = "measured in an earlier run here" if found.measured else "estimated for two processor cores without a GPU"
+    markup.draw(
+        markup.words(
+            f"{card.title}: {duration(found.seconds)}, {known}. The best epoch is kept.", quiet=True, small=True
         )
-        overrides = recipe_form(own, same.overrides if same else {}, place)
-    if start:
-        with states.sentences():
-            begin(dataset, card.name, int(epochs or 1), overrides)
+    )
+    return int(epochs or 1), start
 
 
-def begin(dataset: Dataset, architecture: str, epochs: int, overrides: dict[str, Any]) -> None:
-    run = runs.start(darkroom, dataset.id, architecture, epochs, overrides)
-    st.switch_page("pages/training.py", query_params={"run": str(run.id)})
+def cards(dataset: Dataset, chosen: Architecture) -> None:
+    """One card each; the chosen one stands in the address."""
+    speeds = estimates.speeds(darkroom)
+    markup.section("Architecture", f"times for {count(dataset.images, 'picture')}")
+    grid = st.grid(4, min_column_width=250, gap="small")
+    for at, card in enumerate(architectures.ARCHITECTURES):
+        found = estimates.estimate(card, dataset.images, EPOCHS[card.pretrained], speeds)
+        with grid.cell(column_span=1 if at else 2):  # the first is the one for most people
+            tiles.architecture_tile(card, found, EPOCHS[card.pretrained], card is chosen, choose)
+
+
+def choose(name: str) -> None:
+    st.query_params["architecture"] = name
+
+
+def advanced(dataset: Dataset, spec: TrainingSpec, same: TrainingSpec | None, place: str) -> dict[str, Any]:
+    """What a person wants otherwise than the recipe would have it."""
+    with st.expander("Advanced", expanded=bool(same and same.overrides), icon=":material/tune:"):
+        markup.draw(
+            markup.words("Empty fields are worked out by the recipe. Fill in only what you want otherwise.", True)
+        )
+        own = recipe.derive(spec, dataset.images, max(dataset.labels, 2), os.cpu_count() or 1)
+        return recipe_form(own, same.overrides if same else {}, place)
 
 
 def earlier(dataset: Dataset) -> None:
@@ -105,6 +117,8 @@ def earlier(dataset: Dataset) -> None:
 def sentence(run: Run) -> str:
     if run.error:
         return run.error
+    if run.model_id is not None:
+        return models.sentence(models.get(darkroom, run.model_id))
     return f"Epoch {run.epoch} of {run.spec.epochs}"
 
 

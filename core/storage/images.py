@@ -20,6 +20,7 @@ _ORDER = {
     "oldest": (image.c.id,),
     "name": (image.c.name, image.c.id),
     "label": (label.c.position, image.c.id),
+    "mixed": (image.c.sha256,),  # as good as drawn by lot
 }
 _STATE = ("label_id", "split", "deleted_at")
 

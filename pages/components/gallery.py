@@ -27,7 +27,7 @@ def gallery(
 
     Args:
         images: {"id", "revision", "label", "label_id", "name", "width", "height"}; for mode "label" also
-            "suggestion" and "confidence" (0..1), where a model has one.
+            "suggestion" and "confidence" (0..1), where a model has one, and "asked": its label is in doubt.
         labels: {"id", "name", "color"} in order of position; the first nine have the keys 1 to 9.
         page: names what is shown (filter, page number ...). While it stays the same the pictures on screen keep their
             places, whatever `images` says; a new value draws them anew.

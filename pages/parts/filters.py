@@ -15,8 +15,9 @@ from pages.parts.text import count, literal
 from pages.parts.theme import label_colour
 
 ALL, UNLABELLED, TRASH = "all", "none", "trash"
-Order = Literal["newest", "oldest", "name", "label"]
+Order = Literal["newest", "oldest", "name", "label", "mixed"]
 ORDERS: dict[str, Order] = {
+    "Mixed": "mixed",
     "Newest first": "newest",
     "Oldest first": "oldest",
     "By name": "name",
@@ -75,7 +76,7 @@ def sieve(labels: Sequence[Label], images: int, unlabelled: int, trash: int) -> 
         deleted=chosen == TRASH,
         split=USES.get(use or ""),
         text=(text or "").strip(),
-        order=ORDERS.get(order or "", "newest"),
+        order=ORDERS.get(order or "", "mixed"),
     )
     return Shown(where, chosen == TRASH, f"{chosen}|{use}|{order}|{where.text}")
 
@@ -87,7 +88,8 @@ def _chips(labels: Sequence[Label], counts: Mapping[str, int]) -> str:
     names |= {UNLABELLED: f"No label {count(counts[UNLABELLED])}"} if counts[UNLABELLED] else {}
     names |= {TRASH: f"Trash {count(counts[TRASH])}"} if counts[TRASH] else {}
     colours = "".join(
-        f".st-key-pick-label button:nth-of-type({at})::before {{ background: {label_colour(label.position)}; }}"
+        f".st-key-pick-label button:nth-of-type({at})::before"
+        f" {{ content: ''; background: {label_colour(label.position)}; }}"
         for at, label in enumerate(labels, start=2)
     )
     st.html(f"<style>{colours}</style>")

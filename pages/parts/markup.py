@@ -151,11 +151,11 @@ def prediction(one: Prediction) -> str:
     )
 
 
-def judged(pictures: Sequence[Mistake]) -> str:
+def judged(pictures: Sequence[Mistake], across: int) -> str:
     """Thumbnails with what they show, what the model said, and how sure it was."""
     cells = "".join(
         f"<figure>{print_of(one.image)}<figcaption>{escape(one.predicted)}, {percent(one.confidence)} sure"
         f"{'' if one.true == one.predicted else f'<br><span>labelled {escape(one.true)}</span>'}</figcaption></figure>"
         for one in pictures
     )
-    return f'<div class="dr-sheet hung">{cells}</div>'
+    return f'<div class="dr-sheet {"hung" if across > 3 else "near"}">{cells}</div>'

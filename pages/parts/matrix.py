@@ -25,15 +25,16 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
     heat = go.Heatmap(z=shares, zmin=0, zmax=1, xgap=2, ygap=2, showscale=False, hoverinfo="skip", colorscale=COLOURS)
     true, said = np.nonzero(confusion)
     # Heat map cells cannot be selected: what is clicked is an unseen marker over each one.
+    inks = ["#131110" if shares[t, s] > 0.4 else ink for t, s in zip(true, said, strict=True)]
     cells = go.Scatter(
         x=said,
         y=true,
         mode="markers+text" if len(labels) <= NUMBERS_UP_TO else "markers",
         text=[count(int(confusion[t, s])) for t, s in zip(true, said, strict=True)],
-        textfont={"color": ink},
+        textfont={"color": inks, "size": 14},
         marker={"symbol": "square", "size": 34 if len(labels) <= NUMBERS_UP_TO else 12, "opacity": 0},
-        selected={"marker": {"opacity": 0}, "textfont": {"color": ink}},
-        unselected={"marker": {"opacity": 0}, "textfont": {"color": ink}},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
         customdata=np.stack([true, said], axis=1),
         hovertext=[_words(int(confusion[t, s]), labels[t], labels[s]) for t, s in zip(true, said, strict=True)],
         hoverinfo="text",

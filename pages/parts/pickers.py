@@ -10,7 +10,7 @@ import streamlit as st
 def chosen(name: str) -> int | None:
     """The id in the address (`?dataset=3`); None where there is none or it is no number."""
     value = st.query_params.get(name, "")
-    return int(value) if value.isdecimal() and len(value) < 19 else None
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None
 
 
 def wanted(name: str, options: Mapping[int, str]) -> int:

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from core.errors import StudioError
+from core.errors import NotFound, StudioError
 from pages.parts import markup
 from pages.parts.text import literal
 
@@ -20,6 +20,8 @@ def sentences() -> Iterator[None]:
         yield
     except StudioError as error:
         problem(str(error))
+        if isinstance(error, NotFound):
+            st.page_link("pages/home.py", label="Back to Home", icon=":material/arrow_back:")
 
 
 def problem(sentence: str) -> None:

@@ -26,7 +26,7 @@ LIGHTS = {
 
 def dataset_tile(dataset: Dataset, cover: Sequence[Image], model: Model | None, sentence: str) -> None:
     """Its pictures, its size, and how good its best model is (`sentence`, also where there is none yet)."""
-    with st.container(border=True, key=f"tile-dataset-{dataset.id}"):
+    with st.container(border=True, key=f"tile-dataset-{dataset.id}", height="stretch"):
         markup.draw(markup.contact_sheet(cover))
         st.page_link("pages/datasets.py", label=literal(dataset.name), query_params={"dataset": str(dataset.id)})
         size = f"{count(dataset.images, 'picture')}, {count(dataset.labels, 'label')}"
@@ -45,24 +45,23 @@ def title(model: Model) -> str:
 
 def model_tile(model: Model, sentence: str, now: float, best: bool = False) -> None:
     """What it was made with, of which dataset, and how good it is."""
-    with st.container(border=True, key=f"tile-model-{model.id}"):
+    with st.container(border=True, key=f"tile-model-{model.id}", height="stretch"):
         said = f"{model.dataset}, {ago(model.created_at, now)}"
-        markup.draw(markup.state(f"Best of {model.dataset}", "good") if best else markup.words(said, True, True))
+        markup.draw(markup.state(f"{said}, the best so far", "good small") if best else markup.words(said, True, True))
         st.page_link("pages/models.py", label=literal(title(model)), query_params={"model": str(model.id)})
         markup.draw(markup.score(model.accuracy, model.interval, sentence))
 
 
 def run_tile(run: Run, dataset: str, word: str, sentence: str, now: float) -> None:
     """What it trains, how far it is, and what came of it."""
-    with st.container(border=True, key=f"tile-run-{run.id}"):
+    with st.container(border=True, key=f"tile-run-{run.id}", height="stretch"):
         markup.draw(markup.state(word[:1].upper() + word[1:], LIGHTS[run.state]))
         st.page_link("pages/training.py", label=literal(run.name), query_params={"run": str(run.id)})
         markup.draw(markup.words(f"{dataset}, {ago(run.queued_at, now)}", quiet=True, small=True))
-        if run.state.active or run.state is RunState.PAUSED:
-            share = run.step / run.total_steps if run.total_steps else 0.0
-            markup.draw(markup.bar(share, sentence))
-        else:
+        if run.state.final:
             markup.draw(markup.words(sentence, small=True))
+        else:
+            markup.draw(markup.bar(run.step / run.total_steps if run.total_steps else 0.0, sentence))
 
 
 def architecture_tile(

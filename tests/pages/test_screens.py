@@ -1,40 +1,103 @@
-"""Every screen opens: empty, full, and with an address that leads nowhere."""
+"""Every screen opens: empty, full, and with an address that leads nowhere; and shows what people wrote literally."""
 
 from __future__ import annotations
 
+import html
+
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from core.records import Split
-from core.studio import NewImage, Studio
-from tests.pages.conftest import Visit, words
+from core import runs
+from core.records import ModelKind, RunState
+from core.studio import Studio
+from pages.parts.text import literal
+from tests.pages.conftest import SCREENS, Visit, add, add_model, calm, words
 
-SCREENS = ("home", "datasets", "labelling", "training", "models", "predictions", "system")
-
-
-def add(studio: Studio, name: str, labels: dict[str | None, int]) -> int:
-    dataset = studio.store.datasets.create(name)
-    images = [
-        NewImage(f"{hash((name, label, n)) % 16**64:064x}", f"{n}.jpg", label, Split.AUTO, 20, 10, "JPEG", 100)
-        for label, many in labels.items()
-        for n in range(many)
-    ]
-    studio.store.images.add(dataset.id, images, "ann", "Added pictures")
-    return dataset.id
-
-
-def calm(app: AppTest) -> bool:
-    return not app.exception and not app.error
+HOSTILE = ("<b>bold</b>", "![t](http://evil.example/t.png)", "=1+1", ":red[hot] $x$", "n" * 60)
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_screen_opens_empty(visit: Visit, screen: str) -> None:
-    assert calm(visit(screen))
+    app = visit(screen)
+    assert calm(app)
+    assert screen == "system" or not app.warning
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_screen_opens_full(visit: Visit, studio: Studio, screen: str) -> None:
-    add(studio, "Fruit", {"apple": 70, "pear": 5, None: 3})
+    dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5, None: 3})
+    add_model(studio, dataset_id)
     app = visit(screen)
     assert calm(app)
-    assert not app.warning or screen == "system", words(app)
+    assert screen == "system" or not app.warning
+
+
+@pytest.mark.parametrize(
+    ("screen", "name"),
+    [("datasets", "dataset"), ("labelling", "dataset"), ("training", "dataset"), ("training", "run")]
+    + [("training", "like"), ("models", "model"), ("predictions", "dataset"), ("predictions", "model")]
+    + [("home", "upload")],
+)
+def test_an_address_that_leads_nowhere_gets_a_sentence(visit: Visit, studio: Studio, screen: str, name: str) -> None:
+    add(studio, "Fruit", {"apple": 3, "pear": 3})
+    app = visit(screen, **{name: 999})
+    assert calm(app)
+    assert "999" in app.warning[0].value or "not known any more" in app.warning[0].value
+    assert app.get("page_link")
+
+
+@pytest.mark.parametrize("value", ["1e9", "../etc", "<b>", "٣"])
+def test_an_address_that_is_no_number_shows_the_list(visit: Visit, studio: Studio, value: str) -> None:
+    add(studio, "Fruit", {"apple": 3, "pear": 3})
+    app = visit("datasets", dataset=value)
+    assert calm(app) and not app.warning
+    assert app.title[0].value == "Datasets"
+
+
+def test_a_dataset_shows_its_counts_its_labels_and_how_good_its_first_model_is(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5, None: 3})
+    add_model(studio, dataset_id)
+    app = visit("datasets", dataset=dataset_id)
+    assert "78 pictures in 2 labels" in words(app)
+    assert "Gets 93 of 100 right, give or take 3, on 75 pictures" in words(app)
+    assert app.get("pills")[0].options == ["All 78", "apple 70", "pear 5", "No label 3"]
+
+
+@pytest.mark.parametrize(("label", "shown"), [("all", 60), ("none", 3), ("trash", 0)])
+def test_the_chips_decide_what_the_gallery_shows(visit: Visit, studio: Studio, label: str, shown: int) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5, None: 3})
+    app = visit("datasets", dataset=dataset_id, label=label)
+    expected = 60 if label == "trash" else shown  # an empty trash has no chip: everything is shown
+    assert words(app).count('"revision"') == expected
+
+
+@pytest.mark.parametrize(
+    ("screen", "name"), [*((screen, "") for screen in SCREENS), ("datasets", "dataset"), ("models", "model")]
+)
+def test_names_are_shown_letter_by_letter(visit: Visit, studio: Studio, screen: str, name: str) -> None:
+    dataset_id = add(studio, " ".join(HOSTILE[:4]), {name: 2 for name in HOSTILE} | {None: 2})
+    model = add_model(studio, dataset_id)
+    app = visit(screen, **({name: dataset_id if name == "dataset" else model.id} if name else {}))
+    assert calm(app)
+    said = words(app)
+    for text in [studio.store.datasets.get(dataset_id).name, *HOSTILE]:
+        for harmless in (html.escape(text), literal(text), json_of(text)):  # a component shows its data as text
+            said = said.replace(harmless, "")
+    for dangerous in ("<b>bold", "http://evil.example", ":red[", "$x$"):
+        assert dangerous not in said
+
+
+def json_of(text: str) -> str:
+    """The text as it stands in a component's JSON."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def test_a_finished_run_says_how_good_its_model_is_and_offers_it(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 20, "pear": 20})
+    run = runs.start(studio, dataset_id, "mlp", 3)
+    studio.store.runs.begin_attempt(run.id)
+    studio.store.runs.cas(run.id, [RunState.STARTING], state=RunState.SUCCEEDED, started_at=1.0, finished_at=61.0)
+    add_model(studio, dataset_id, ModelKind.TRAINED, run.id)
+    app = visit("training", run=run.id)
+    assert calm(app)
+    assert "Gets 93 of 100 right" in words(app) and "It took about 1 minute" in words(app)
+    assert [button.label for button in app.button][:1] == ["Try it"]

@@ -4,6 +4,8 @@ export function draw(model, place, ids) {
   const { el, button, icon, count, percent } = model.kit;
   let at = Math.max(0, ids.findIndex((id) => !model.shown(id).label));
   let told = false;
+  const asked = new Set(ids.filter((id) => model.shown(id).asked)); // a label they have, but is it right?
+  const done = () => ids.filter((id) => model.shown(id).label && !asked.has(id)).length;
 
   let on = null; // id of the picture on the stage
   const ahead = new Image(); // the next picture is fetched while this one is looked at
@@ -32,11 +34,12 @@ export function draw(model, place, ids) {
 
   function choose(name) {
     if (at >= ids.length || !name) return;
+    asked.delete(ids[at]);
     model.label([ids[at]], name);
     go(at + 1);
     if (at >= ids.length && !told) {
       told = true;
-      model.trigger("next", { labelled: ids.filter((id) => model.shown(id).label).length });
+      model.trigger("next", { labelled: done() });
     }
   }
 
@@ -81,9 +84,9 @@ export function draw(model, place, ids) {
   }
 
   function paint() {
-    const done = ids.filter((id) => model.shown(id).label).length;
-    number.textContent = at < ids.length ? `Picture ${count(at + 1)} of ${count(ids.length)}, ${count(done)} labelled` : `${count(done)} of ${count(ids.length)} labelled`;
-    progress.firstChild.style.width = `${ids.length ? (100 * done) / ids.length : 0}%`;
+    const so = done();
+    number.textContent = at < ids.length ? `Picture ${count(at + 1)} of ${count(ids.length)}, ${count(so)} labelled` : `${count(so)} of ${count(ids.length)} labelled`;
+    progress.firstChild.style.width = `${ids.length ? (100 * so) / ids.length : 0}%`;
     paintStage();
     labels();
     for (const [index, thumb] of [...strip.children].entries()) {
