@@ -14,7 +14,7 @@ import time
 
 from filelock import FileLock, Timeout
 
-from core.records import RunState, Service, UploadState
+from core.records import RunState, Service
 from core.running import handles
 from core.running.children import Children, read_handle, write_handle
 from core.running.devices import find_devices
@@ -123,9 +123,9 @@ class Idle:
         store = self._store
         return (
             bool(store.runs.all(states=(RunState.QUEUED, RunState.STARTING, RunState.RUNNING)))
-            or any(one.state is UploadState.CHECKING or one.received > one.checked for one in store.uploads.open())
+            or bool(store.uploads.waiting())
             or store.vectors.todo_count() > 0
-            or any(one.labels > 1 and one.labels_revision > one.fitted_revision for one in store.datasets.all())
+            or bool(store.datasets.stale())
         )
 
 

@@ -54,7 +54,7 @@ def draw(label: int, chance: np.random.Generator) -> bytes:
 
 
 class Lab:
-    def __init__(self, home: Path, background: bool = False) -> None:
+    def __init__(self, home: Path, background: bool = True) -> None:
         """Without `background` neither indexer nor predictor runs: their locks are taken."""
         self.settings = Settings(
             home, disk_reserve_bytes=0, decoders=1, device="cpu", lease_s=LEASE_S, idle_exit_s=60.0
@@ -168,6 +168,20 @@ class Lab:
 
         self.until(there, "a scheduler")
         handle = read_handle(self.files, "scheduler")
+        assert handle
+        return handle
+
+    def child(self, name: str) -> str:
+        """The handle of the indexer or the predictor, once it is at work."""
+        self.until(
+            lambda: (
+                (handle := read_handle(self.files, name))
+                and handles.is_alive(handle)
+                and not lock_is_free(self.files, name)
+            ),
+            f"the {name}",
+        )
+        handle = read_handle(self.files, name)
         assert handle
         return handle
 

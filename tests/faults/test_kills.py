@@ -13,7 +13,6 @@ import pytest
 
 from core.records import RunState, Wish
 from core.running import handles
-from core.running.children import read_handle
 from core.running.processes import PROGRAM, environment
 from core.running.scheduler import MAX_CRASHES
 from tests.faults.lab import SHORT, SLOW, Lab
@@ -42,7 +41,7 @@ def test_pausing_terminating_and_killing_a_trainer_do_not_change_the_model(
     assert len(checks) == len(set(checks)) == SLOW.epochs
 
 
-def test_a_run_outlives_whoever_asked_for_it_and_the_scheduler(lab: Lab, pictures: Where, unbroken: str) -> None:
+def test_a_run_outlives_web_scheduler_and_indexer(lab: Lab, pictures: Where, unbroken: str) -> None:
     lab.services.stop()
     program = """
         import sys, time
@@ -69,6 +68,7 @@ def test_a_run_outlives_whoever_asked_for_it_and_the_scheduler(lab: Lab, picture
     os.killpg(web.pid, signal.SIGKILL)
     web.wait()
     lab.kill(lab.scheduler())
+    lab.kill(lab.child("indexer"))
     lab.wait_for_step(run_id, step + 30)  # it goes on with nobody there
     lab.services.wake()
     lab.scheduler()
@@ -123,17 +123,6 @@ def test_a_frozen_trainer_is_replaced_when_its_lease_ends(lab: Lab, pictures: Wh
     lab.wait_for_step(run_id, 1, attempt=2)
     assert not handles.group_members(handle)
     assert lab.weights(run_id) == unbroken
-
-
-def test_a_second_scheduler_leaves(lab: Lab) -> None:
-    lab.services.wake()
-    first = lab.scheduler()
-    command = [sys.executable, "-m", "core.scheduler"]
-    second = subprocess.run(
-        command, cwd=PROGRAM, env=environment(lab.settings), capture_output=True, text=True, timeout=60
-    )
-    assert second.returncode == 0 and "another scheduler" in second.stdout
-    assert read_handle(lab.files, "scheduler") == first and handles.is_alive(first)
 
 
 @pytest.mark.slow
