@@ -1,0 +1,131 @@
+"""A run that was broken off, however often and however rudely, ends in the very same bits."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.errors import StudioError
+from core.learning import loop
+from core.learning.events import Checked, Event, Prepared, Saved, Stepped, Validated
+from core.recipe import Recipe
+from tests.learning import sets, victim
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAY_S", 0.0)
+
+
+def told(events: list[Event]) -> list[Event]:
+    """What must be the same: everything but the speed and where it was saved."""
+    return [event for event in events if not isinstance(event, Stepped | Saved | Prepared | Checked)]
+
+
+def in_pieces(folder: Path, recipe: Recipe, lengths: list[int]) -> list[Event]:
+    """The events of a run that is closed after so many events each time, then let go on to its end."""
+    events: list[Event] = []
+    for length in lengths:
+        running = sets.training(folder, recipe)
+        events += [event for _, event in zip(range(length), running, strict=False)]
+        running.close()  # type: ignore[attr-defined]
+    return [*events, *sets.training(folder, recipe)]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
+def test_closed_at_any_step_and_taken_up_again_it_ends_in_the_same_bits(optimizer: str, tmp_path: Path) -> None:
+    recipe = sets.recipe("mlp", epochs=2, batch_size=8, ema=0.9, augmentation="strong", optimizer=optimizer)
+    unbroken = list(sets.training(tmp_path / "unbroken", recipe))
+
+    for at in range(1, len(unbroken)):
+        broken = in_pieces(tmp_path / str(at), recipe, [at])
+
+        assert victim.digest(tmp_path / str(at)) == victim.digest(tmp_path / "unbroken"), f"closed after event {at}"
+        assert told(broken) == told(unbroken)
+
+
+def test_closed_again_and_again_it_ends_in_the_same_bits(tmp_path: Path) -> None:
+    recipe = victim.recipe()
+    unbroken = list(sets.training(tmp_path / "unbroken", recipe))
+
+    broken = in_pieces(tmp_path / "broken", recipe, [2, 1, 3, 9, 4])
+
+    assert victim.digest(tmp_path / "broken") == victim.digest(tmp_path / "unbroken")
+    assert told(broken) == told(unbroken)
+
+
+def test_killed_three_times_it_ends_in_the_same_bits(tmp_path: Path) -> None:
+    list(sets.training(tmp_path / "unbroken", victim.recipe()))
+    chance = random.Random(4)
+    resumed_at = []
+
+    for _ in range(3):
+        with _start(tmp_path / "broken") as process:
+            assert process.stdout is not None
+            resumed_at.append(process.stdout.readline().rpartition("resumed_at=")[2].strip(" )\n"))
+            for _ in range(chance.randrange(4, 14)):
+                process.stdout.readline()
+            process.kill()
+    with _start(tmp_path / "broken") as process:
+        said, _ = process.communicate()
+
+    assert said.splitlines()[-1] == victim.digest(tmp_path / "unbroken")
+    assert int(resumed_at[2]) > int(resumed_at[1]) > int(resumed_at[0]) == 0
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.learning.victim", str(folder)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_damaged_checkpoint_costs_a_few_steps_and_changes_nothing(tmp_path: Path) -> None:
+    recipe = victim.recipe()
+    list(sets.training(tmp_path / "unbroken", recipe))
+    in_two = sets.training(tmp_path / "broken", recipe)
+    steps = [event.step for _, event in zip(range(9), in_two, strict=False) if isinstance(event, Stepped)]
+    in_two.close()  # type: ignore[attr-defined]
+    again = sets.training(tmp_path / "broken", recipe)
+    steps += [event.step for _, event in zip(range(5), again, strict=False) if isinstance(event, Stepped)]
+    again.close()  # type: ignore[attr-defined]
+    newest = sorted((tmp_path / "broken").glob("step-*.pt"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+
+    rest = list(sets.training(tmp_path / "broken", recipe))
+
+    assert isinstance(rest[0], Prepared) and 0 < rest[0].resumed_at < max(steps)
+    assert victim.digest(tmp_path / "broken") == victim.digest(tmp_path / "unbroken")
+
+
+def test_checkpoints_of_other_settings_are_refused(tmp_path: Path) -> None:
+    list(sets.training(tmp_path, sets.recipe(epochs=1)))
+
+    with pytest.raises(StudioError, match="Start a new run"):
+        list(sets.training(tmp_path, sets.recipe(epochs=1, seed=1)))
+
+
+def test_another_seed_ends_in_another_model(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        list(sets.training(tmp_path / str(seed), sets.recipe("digit-cnn", epochs=1, seed=seed, ema=0.5)))
+
+    assert victim.digest(tmp_path / "0") != victim.digest(tmp_path / "1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(sets.SIDES))
+def test_every_architecture_resumes_in_mid_epoch_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    recipe = sets.recipe(name, epochs=2, batch_size=8, ema=0.9, augmentation="strong", threads=2)
+    unbroken = list(sets.training(tmp_path / "unbroken", recipe))
+
+    broken = in_pieces(tmp_path / "broken", recipe, [2, 3])
+
+    assert victim.digest(tmp_path / "broken") == victim.digest(tmp_path / "unbroken")
+    assert told(broken) == told(unbroken)
+    assert any(isinstance(event, Validated) for event in broken)
+    assert torch.get_num_threads() == 2
