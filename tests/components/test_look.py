@@ -131,3 +131,21 @@ def test_hostile_names_are_shown_letter_by_letter(browser: Browser, address: str
             texts = place.locator("[data-testid=stMarkdownContainer]")
             shown = [texts.nth(0).inner_text(), place.locator("button").inner_text(), texts.nth(2).inner_text()]
             assert [one.replace("\u2060", "") for one in shown] == [text, text, f"{text} {text}"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("show", ["uploader", "sheet", "label", "curves&run=2", "tryit"])
+def test_on_a_phone_nothing_scrolls_sideways_and_targets_are_large(
+    browser: Browser, address: str, world: World, show: str
+) -> None:
+    with watched(browser, address, viewport={"width": 390, "height": 844}, color_scheme="light") as page:
+        page.goto(f"/?show={show}")
+        settled(page)
+        page.locator(".root[data-theme=light] > *").first.wait_for()
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+        main = page.locator("[data-testid=stMain]").evaluate("node => [node.scrollWidth, node.clientWidth]")
+        assert main[0] <= main[1]
+        buttons = page.locator(".root button:visible, .root select:visible")
+        heights = [box["height"] for one in buttons.all() if (box := one.bounding_box())]
+        assert all(height >= 39.5 for height in heights), heights

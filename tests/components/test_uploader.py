@@ -161,3 +161,12 @@ def test_a_new_dataset_is_offered_the_folders_name(page: Page, world: World, fol
     name.press("Enter")
     page.get_by_text("Add 40 pictures").wait_for()
     assert world.state["uploads"]["u1"]["name"] == "Winter clothes"
+
+
+def test_a_component_that_cannot_be_loaded_says_so(browser: Browser, address: str, world: World) -> None:
+    context = browser.new_context(base_url=address)
+    page = context.new_page()
+    page.route("**/assets/uploader.js*", lambda route: route.abort())
+    page.goto("/?show=uploader")
+    page.get_by_text("This part of the page could not be loaded.").wait_for(timeout=90_000)
+    context.close()

@@ -114,7 +114,7 @@ export function mount(kit, context) {
     bar.dataset.state = run.state;
     figures.replaceChildren(...[
       figure("Epoch", `${count(run.epoch)} of ${count(run.epochs)}`),
-      run.best && figure(active ? "Best so far" : "Best", `${percent(run.best.val_accuracy, 1)}, epoch ${count(run.best.epoch)}`),
+      Number.isFinite(run.best?.val_accuracy) && figure(active ? "Best so far" : "Best", `${percent(run.best.val_accuracy, 1)}, epoch ${count(run.best.epoch)}`),
       run.images_per_s && active && figure("Speed", `${count(Math.round(run.images_per_s))} images/s`),
       run.seconds_left !== null && active && figure("Time left", kit.duration(run.seconds_left)),
     ].filter(Boolean));
@@ -144,8 +144,9 @@ export function mount(kit, context) {
         hovertemplate: `epoch %{x:.0f}: ${said[1]}<extra></extra>` },
     ];
     const notes = [];
-    const y = run.best?.[`val_${what}`] * scale;
-    if (Number.isFinite(y)) {
+    const best = run.best?.[`val_${what}`];
+    if (Number.isFinite(best)) {
+      const y = best * scale;
       traces.push({ x: [run.best.epoch], y: [y], mode: "markers", hoverinfo: "skip", cliponaxis: false,
         marker: { symbol: "circle-open", size: 17, color: ink, line: { width: 2, color: ink } } });
       const text = what === "loss" ? `best ${y.toFixed(3)}` : `best ${y.toFixed(1)} %`;
@@ -166,9 +167,9 @@ export function mount(kit, context) {
     Plotly.react(plot, traces, layout, { displaylogo: false, responsive: true, modeBarButtons: [["resetScale2d", "toImage"]] });
   }
 
-  /** Points in order of the epoch; with a limit, neighbours are averaged. */
+  /** Points in order of the epoch; with a limit, neighbours are averaged. What was not a number is left out. */
   function series(name, scale, limit = Infinity) {
-    const all = [...(points[name] ?? [])].sort(([a], [b]) => a - b);
+    const all = [...(points[name] ?? [])].filter(([, value]) => value !== null).sort(([a], [b]) => a - b);
     const size = Math.max(1, Math.ceil(all.length / limit));
     const x = [], y = [];
     for (let at = 0; at < all.length; at += size) {

@@ -35,6 +35,11 @@ function begin(root, at, { data }) {
     root.adoptedStyleSheets = styles;
     instance.part = await module.mount(kit, context);
     if (instance.stopped) instance.part.stop();
+  }).catch((error) => {
+    instances.delete(root); // the next run of the page tries again
+    sheets.clear();
+    context.root.replaceChildren("This part of the page could not be loaded. Nothing is lost. Reload the page.");
+    throw error;
   });
   return instance;
 }

@@ -138,10 +138,12 @@ export async function mount(kit, context) {
   function result(upload, found, vanished, skipped) {
     const known = new Map(data.labels.map(({ name, color }) => [name, color]));
     let next = data.labels.length;
-    const chips = Object.entries(found.labels).map(([name, n]) =>
+    // In the order in which the server will make them, so that each has here the colour it keeps.
+    const natural = new Intl.Collator("en", { numeric: true });
+    const chips = Object.entries(found.labels).sort(([a], [b]) => natural.compare(a, b)).map(([name, n]) =>
       chip(name, known.get(name) ?? data.palette[next++ % data.palette.length], count(n)));
     if (found.unlabelled) chips.push(chip("without a label", null, count(found.unlabelled)));
-    const add = button("primary", `Add ${plural(found.accepted, "picture")}`, () => confirm(upload, add));
+    const add = button("primary", `Add ${plural(found.accepted, "picture")}`, () => confirm(upload, add, found.accepted));
     show("result",
       el("div.row.head", {}, el("h3", {}, found.sentence), button("plain", "Start over", () => cancel(upload))),
       chips.length > 0 && el("div.chips", {}, chips.slice(0, 60), chips.length > 60 && el("span.quiet", {}, `and ${count(chips.length - 60)} more`)),
@@ -171,10 +173,11 @@ export async function mount(kit, context) {
         side > 0 && el("li.quiet", {}, `${plural(side, "hidden or system file")} skipped`)));
   }
 
-  async function confirm(upload, add) {
+  async function confirm(upload, add, accepted) {
     add.disabled = true;
     try {
       const done = await persist(() => ask(`/api/uploads/${upload}/add`, { method: "POST" }), { tries: 6 });
+      done.added ||= accepted; // asked twice, because an answer was lost: the second one adds nothing more
       sessionStorage.removeItem(memory);
       show("done", el("div.lens.good", {}, icon("check")), el("h3", {}, `${plural(done.added, "picture")} added`),
         el("div.row", {}, button("", "Add more", idle)));
