@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from core.records import Service
 from core.running import handles
-from core.running.processes import spawn
+from core.running.processes import Detached, spawn
 from core.running.scheduler import Watch
 from core.settings import Settings
 from core.studio import Files
@@ -50,7 +49,7 @@ def read_handle(files: Files, name: str) -> str | None:
 @dataclass
 class _Child:
     handle: str | None = None
-    process: subprocess.Popen[bytes] | None = None  # only where we started it ourselves
+    process: Detached | None = None  # only where we started it ourselves
     started_s: float = 0.0
     not_before_s: float = 0.0
     failures: int = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 
 import psutil
@@ -10,7 +9,7 @@ import psutil
 from core.records import Run
 from core.running import handles
 from core.running.devices import CPU
-from core.running.processes import spawn, tail
+from core.running.processes import Detached, spawn, tail
 from core.settings import Settings
 from core.studio import Files
 
@@ -21,7 +20,7 @@ LOG_TAIL_BYTES = 2000
 class LocalEngine:
     def __init__(self, settings: Settings, files: Files, devices: Sequence[str] = CPU) -> None:
         self._settings, self._files, self.devices = settings, files, tuple(devices)
-        self._children: dict[str, subprocess.Popen[bytes]] = {}  # ours only; adopted trainers are not in it
+        self._children: dict[str, Detached] = {}  # ours only; adopted trainers are not in it
         self._handles: dict[tuple[int, int], str] = {}
         self._device: dict[str, str] = {}  # handle -> the device it works on
         self._codes: dict[str, int] = {}

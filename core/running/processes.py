@@ -16,18 +16,24 @@ LOG_LIMIT_BYTES = 4 << 20
 LOG_KEPT_BYTES = 1 << 20
 
 
+class Detached(subprocess.Popen[bytes]):
+    """A child that may outlive whoever started it: to let go of it is no mistake to be warned of."""
+
+    def __del__(self) -> None:
+        if self.returncode is None:
+            self.poll()  # takes its exit code, if it has one, so that no zombie stays
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """The variables from which a child reads these very settings, wherever ours came from."""
     ours = {f"DARKROOM_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
     return {**os.environ, **ours, "PYTHONUNBUFFERED": "1"}
 
 
-def spawn(
-    settings: Settings, arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+def spawn(settings: Settings, arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None) -> Detached:
     """Starts `python -m ARGUMENTS` as the leader of a session of its own; what it says is appended to `log`."""
     with log.open("ab") as file:
-        return subprocess.Popen(
+        return Detached(
             [sys.executable, "-m", *arguments],
             cwd=PROGRAM,
             env={**environment(settings), **(extra or {})},

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 
 from core.errors import Unavailable
 from core.running import handles
 from core.running.children import lock_is_free, read_handle
-from core.running.processes import spawn
+from core.running.processes import Detached, spawn
 from core.settings import Settings
 from core.studio import Files
 
@@ -20,7 +19,7 @@ START_S = 15.0  # a scheduler that we started has this long to take its lock
 class LocalServices:
     def __init__(self, settings: Settings, files: Files) -> None:
         self._settings, self._files = settings, files
-        self._started: subprocess.Popen[bytes] | None = None
+        self._started: Detached | None = None
         self._started_s = 0.0
 
     def wake(self) -> None:
