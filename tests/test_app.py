@@ -20,7 +20,7 @@ import pytest
 from core.running.services import LocalServices
 from core.serving.headers import ALWAYS
 from core.settings import Settings
-from core.storage import LocalFiles
+from core.storage import LocalFiles, open_store
 from tests import browser
 
 ROOT = Path(__file__).parents[1]
@@ -119,6 +119,22 @@ def rename(home: Path, table: str, other: str) -> None:
     database = sqlite3.connect(home / "darkroom.db", timeout=30)
     database.execute(f"ALTER TABLE {table} RENAME TO {other}")
     database.close()
+
+
+@pytest.mark.browser
+def test_a_download_arrives_although_data_may_open_no_page(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with (
+        browser.chromium() as chromium,
+        darkroom(home) as address,
+        browser.watched(chromium, address) as page,
+    ):
+        dataset = open_store(f"sqlite:///{home / 'darkroom.db'}").datasets.create("\u732b <b>")
+        page.goto("/system")
+        with page.expect_download() as download:
+            page.evaluate(f"location.assign('/api/datasets/{dataset.id}/predictions.csv')")
+        assert download.value.suggested_filename == "\u732b b predictions.csv"
+        assert download.value.path().read_text().startswith("file,model,label")
 
 
 @pytest.mark.parametrize("path", PATHS)

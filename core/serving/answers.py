@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Ask = Callable[[Request, Studio], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+BUG = "Something went wrong here. Nothing that was saved is lost. Please try again."  # the log says what
 _STATUS: tuple[tuple[type[StudioError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
@@ -52,8 +53,7 @@ def answering(ask: Ask, studio: Studio) -> Endpoint:
             return Response(status_code=_GONE)
         except Exception:
             log.exception("%s %r failed", request.method, request.url.path)
-            sentence = "Something went wrong here. Nothing that was saved is lost. Please try again."
-            return JSONResponse({"error": sentence}, 500)
+            return JSONResponse({"error": BUG}, 500)
 
     return endpoint
 
@@ -99,7 +99,7 @@ def whole_number(request: Request, name: str, otherwise: int) -> int:
 
 def attachment(name: str) -> str:
     """The Content-Disposition of a download. The name is data: no path, no control character, any alphabet."""
-    safe = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', " ", name).strip(" .")[:150] or "download"
+    safe = re.sub(r'[\s\x00-\x1f\x7f/\\:*?"<>|]+', " ", name).strip(" .")[:150] or "download"
     plain = safe.encode("ascii", "replace").decode().replace("?", "_")
     # A lone surrogate cannot be written as UTF-8.
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{urllib.parse.quote(safe, safe='', errors='replace')}"

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from core.serving.answers import BUG
 from core.serving.headers import ALWAYS, DATA_POLICY
 from core.settings import Settings
 
@@ -77,9 +78,7 @@ class Gate:
         except Exception:
             log.exception("A route failed: %r", scope["path"])
             if scope["type"] == "http" and not begun:
-                await _sentence(
-                    scope, "Something went wrong here. Nothing that was saved is lost. Please try again.", 500
-                )(scope, receive, send_dressed)
+                await _sentence(scope, BUG, 500)(scope, receive, send_dressed)
 
     def refusal(self, scope: Scope) -> str | None:
         """Why this request may not come in, as a sentence; None when it may."""

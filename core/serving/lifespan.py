@@ -51,16 +51,12 @@ def beat(studio: Studio, done: threading.Event, every_s: float = BEAT_S) -> None
             studio.store.services.alive("web", {"pid": os.getpid()})
             studio.services.wake()
         except Exception as error:  # a full disk or a locked database passes; the heart must still beat then
-            log.error("The web process could not say that it is there: %s", error, exc_info=not _is_plain(error))
+            log.error("The heartbeat failed: %s", error, exc_info=not isinstance(error, StudioError))
         beats += 1
         if beats % COLLECT_EVERY == 0:
             gc.collect()
         if done.wait(every_s):
             return
-
-
-def _is_plain(error: Exception) -> bool:
-    return isinstance(error, StudioError)
 
 
 def _log_file(studio: Studio) -> logging.Handler:
