@@ -25,7 +25,7 @@ MAX_PIXELS_OF = {"WEBP": 16_777_216, "AVIF": 16_777_216, "HEIF": 25_000_000}
 MAX_SCANS = 100
 MAX_SCAN_PIXELS = 1_000_000_000  # scans x pixels: every scan goes over the whole picture again
 MAX_PACKED_BMP_BYTES = 1_000_000  # Pillow unpacks run lengths in Python, about 1 s for so many
-FULL_PIXELS = 24_000_000  # up to here `open_picture` decodes every pixel when asked for all of them
+FULL_PIXELS = 25_000_000  # what phones call 24 megapixels; up to here every pixel comes when all are asked for
 WHOLE = (1 << 30, 1 << 30)
 
 NAMES = {"HEIF": "HEIC"}  # what people call it

@@ -68,7 +68,7 @@ class DecoderPool:
     """
 
     def __init__(
-        self, children: int = 0, picture_limit_bytes: int = 50 * MIB, cpu_s: int = 3, wall_s: float = 15.0
+        self, children: int = 0, picture_limit_bytes: int = 50 * MIB, cpu_s: int = 4, wall_s: float = 15.0
     ) -> None:
         self._most = children or min(_cores(), MOST_CHILDREN)
         self._limit_bytes = picture_limit_bytes
@@ -90,7 +90,7 @@ class DecoderPool:
             yield _checked(job.tag, answer)
 
     def pixels(self, source: Path | bytes) -> Pixels:
-        """See `Decoder.pixels`. Above 24 megapixels both sides come divided by a whole number."""
+        """See `Decoder.pixels`. Above 25 megapixels both sides come divided by a whole number."""
         facts, content = self._ask({"job": "pixels"}, source)
         return np.frombuffer(content, np.uint8).reshape(facts["height"], facts["width"], 3)
 

@@ -146,7 +146,7 @@ def test_reduced_decoding_changes_what_the_network_sees_by_little(pool: DecoderP
     assert np.abs(made - exact).mean() < 2
 
 
-def test_pixels_above_24_megapixels_come_divided_by_a_whole_number(pool: DecoderPool) -> None:
+def test_pixels_above_25_megapixels_come_divided_by_a_whole_number(pool: DecoderPool) -> None:
     assert pool.pixels(saved(Image.new("L", (6000, 4000)), "JPEG")).shape == (4000, 6000, 3)
     assert pool.pixels(saved(Image.new("L", (6000, 5000)), "JPEG")).shape == (2500, 3000, 3)
     assert pool.pixels(saved(Image.new("L", (6000, 5000)), "PNG")).shape == (2500, 3000, 3)
