@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -92,7 +93,7 @@ class LocalFiles:
         fsync_folders(folders | {folder.parent for folder in folders})
 
     def write(self, path: Path, content: bytes) -> None:
-        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+        beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
