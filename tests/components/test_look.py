@@ -141,7 +141,7 @@ def test_on_a_phone_nothing_scrolls_sideways_and_targets_are_large(
     with watched(browser, address, viewport={"width": 390, "height": 844}, color_scheme="light") as page:
         page.goto(f"/?show={show}")
         settled(page)
-        page.locator(".root[data-theme=light] > *").first.wait_for()
+        page.locator(".root[data-theme=light] :is(button, .badge:not(:empty))").first.wait_for()
         page.wait_for_timeout(500)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
         main = page.locator("[data-testid=stMain]").evaluate("node => [node.scrollWidth, node.clientWidth]")
