@@ -20,7 +20,7 @@ from core.learning import export
 from core.learning.checkpoint import Checkpoints
 from core.learning.learner import load_best
 from core.recipe import Recipe
-from core.records import ModelKind, Run, RunState, Version, VersionImage
+from core.records import Dataset, ModelKind, Run, RunState, Version, VersionImage
 from core.studio import Files, Store
 
 Indices = NDArray[np.int64]
@@ -32,6 +32,7 @@ log = logging.getLogger("trainer")
 class Material:
     """What the run learned from and what it is measured on."""
 
+    dataset: Dataset
     version: Version
     images: list[VersionImage]
     recipe: Recipe
@@ -55,7 +56,7 @@ def keep(files: Files, store: Store, run: Run, checkpoints: Checkpoints, materia
     scored = scores.score(material.targets[rows], probabilities, labels)
     summary = _summary(scored, measured_on, len(material.images))
     manifest = {
-        "dataset": store.datasets.get(run.dataset_id).name,
+        "dataset": material.dataset.name,
         "kind": str(ModelKind.TRAINED),
         "architecture": recipe.architecture,
         "labels": list(labels),

@@ -7,6 +7,7 @@ scheduler decides what comes next; 75 another attempt has replaced this one.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ NICENESS = 5  # the predictor and the screens answer while a run trains
 def main() -> int:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
     logging.captureWarnings(True)
+    faulthandler.enable()  # a crash in native code says where, in the log
     os.nice(NICENESS)
     settings = read_settings()
     files = LocalFiles(settings.home, settings.disk_reserve_bytes)

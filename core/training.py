@@ -44,6 +44,7 @@ class Training:
     def __init__(self, settings: Settings, files: Files, store: Store, run: Run, context: RunContext) -> None:
         self._settings, self._files, self._store = settings, files, store
         self._run, self._context = run, context
+        self._dataset = store.datasets.get(run.dataset_id)  # somebody may have removed it while the run waited
         self._version = store.versions.get(run.version_id)
         self._images = store.versions.images(run.version_id)
         self._folder = files.run(run.id)
@@ -146,7 +147,7 @@ class Training:
     def _await_vectors(self) -> None:
         """Gives the indexer the time it needs, as long as it gets on."""
         least, since = math.inf, time.monotonic()
-        while waiting := self._store.vectors.todo_count(self._run.dataset_id):
+        while waiting := self._store.vectors.todo_count(self._dataset.id):
             self._leave_if_asked()
             if waiting < least:
                 least, since = waiting, time.monotonic()
@@ -252,6 +253,7 @@ class Training:
             raise Stopped(Wish.STOP, "It was stopped before its first epoch was over, so there was no model to keep.")
         self._context.say("scoring")
         material = Material(
+            self._dataset,
             self._version,
             self._images,
             recipe,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 
 import psutil
 
@@ -15,6 +17,7 @@ from core.studio import Files
 
 _DEVICE = "CUDA_VISIBLE_DEVICES"
 LOG_TAIL_BYTES = 2000
+EXIT_S = 2.0
 
 
 class LocalEngine:
@@ -58,6 +61,10 @@ class LocalEngine:
         return empty
 
     def exit_code(self, handle: str) -> int | None:
+        if child := self._children.get(handle):
+            # Its main thread is gone, the others may take a moment: until then there is no exit code.
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(EXIT_S)
         self._reap()
         return self._codes.get(handle)
 

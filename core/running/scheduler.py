@@ -20,7 +20,8 @@ ACTIVE = (RunState.STARTING, RunState.RUNNING)
 MAX_CRASHES = 3  # deaths in a row without a step in between; one more and the run has failed
 BACK_OFF_S = (0.4, 60.0)  # first, longest
 OBEY_S = 30.0  # a trainer has this long to obey a wish, then SIGTERM
-TERM_S = 10.0  # and this long to obey that, then SIGKILL to its group
+KEEP_S = 300.0  # this long without progress where it is to keep its best model: that is work, and may need a new start
+TERM_S = 10.0  # to obey SIGTERM, then SIGKILL to its group
 LEAVE_S = 10.0  # a trainer has this long to exit after it ended its run
 
 log = logging.getLogger("scheduler")
@@ -46,7 +47,7 @@ class Watch:
 class Loss:
     """Why an attempt is over although its trainer did not say so."""
 
-    kind: str  # "died", "silent", "stuck", "not started"
+    kind: str  # "died", "silent", "stuck", "deaf", "not started"
     exit_code: int | None = None
 
     @property
@@ -55,6 +56,8 @@ class Loss:
             return "it gave no sign of life any more"
         if self.kind == "stuck":
             return "it made no progress any more"
+        if self.kind == "deaf":
+            return "it did not stop when it was asked to"
         if self.kind == "not started":
             return "the system could not start it"
         if self.exit_code is None:
@@ -92,6 +95,7 @@ class Scheduler:
         self._watch, self._last_tick = Watch(), clock()
         self._leaving: dict[str, float] = {}  # handle of a trainer whose run is over -> since when
         self._held: dict[str, int] = {}  # handle -> run, as of the last tick
+        self._deaf: set[str] = set()  # handles of trainers that we killed because they did not stop
 
     def tick(self) -> None:
         """The caller wrote to the database just before: had it taken no writes, that would have shown as a gap here."""
@@ -121,7 +125,8 @@ class Scheduler:
         silent_s = self._watch.unchanged_s((run.id, run.attempt, "heartbeat"), run.heartbeat_at, now)
         still_s = self._watch.unchanged_s((run.id, run.attempt, "progress"), run.progress_at, now)
         if run.handle and not self._engine.alive(run.handle):
-            loss = Loss("died", self._engine.exit_code(run.handle))
+            kind = "deaf" if run.handle in self._deaf else "died"
+            loss = Loss(kind, self._engine.exit_code(run.handle))
         elif silent_s > self._lease_s:
             loss = Loss("silent")
         elif still_s > self._stuck_s:
@@ -173,10 +178,15 @@ class Scheduler:
         """The trainer obeys a wish by itself; the signals are for one that does not."""
         if run.wish is None or run.handle is None:
             return
-        asked_s = self._watch.unchanged_s((run.id, run.attempt, "wish"), run.wish, now)
-        if asked_s > OBEY_S + TERM_S:
+        keeps = run.wish is Wish.STOP
+        asked_s = self._watch.unchanged_s(
+            (run.id, run.attempt, "wish"), (run.wish, run.progress_at if keeps else None), now
+        )
+        patience_s = KEEP_S if keeps else OBEY_S
+        if asked_s > patience_s + TERM_S:
+            self._deaf.add(run.handle)
             self._engine.stop(run.handle, force=True)
-        elif asked_s > OBEY_S:
+        elif asked_s > patience_s:
             self._engine.stop(run.handle, force=False)
 
     def _let_leave(self, active: Iterable[Run], now: float) -> None:
@@ -190,6 +200,7 @@ class Scheduler:
                 continue
             if self._engine.clear(handle):
                 del self._leaving[handle]
+                self._deaf.discard(handle)
 
     # ---- dispatch ----
 

@@ -284,6 +284,18 @@ def test_a_deaf_trainer_is_asked_then_told_then_killed(world: World) -> None:
     assert {number for _, number in world.engine.signals} == {"TERM"}
     world.pass_time(TERM_S, beating=[run_id])
     assert world.engine.signals[-1][1] == "KILL"
+    world.die(run_id)
+    world.tick()
+    assert world.run(run_id).state is RunState.CANCELLED
+    assert world.store.runs.events(run_id)[-2].data["reason"] == "it did not stop when it was asked to"
+
+
+def test_a_trainer_that_is_to_keep_its_best_has_the_time_it_needs(world: World) -> None:
+    run_id = world.started()
+    world.store.runs.request(run_id, Wish.STOP)
+    for step in (2, 3, 4):
+        world.pass_time(OBEY_S + TERM_S + 5, beating=[run_id], step=step)
+    assert (world.engine.signals, world.run(run_id).attempt) == ([], 1)
 
 
 def test_a_device_is_free_when_the_group_is_gone_not_when_the_run_is_over(world: World) -> None:
