@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +132,28 @@ class Server:
         self._key = new_key()
         self._listener = Listener(("127.0.0.1", 0), backlog=BACKLOG)
         self.address = Address(int(self._listener.address[1]), self._key)
-        threading.Thread(target=self._accept, name="accept", daemon=True).start()
+        self._closed = False
+        self._accepting = threading.Thread(target=self._accept, name="accept", daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         while True:
             try:
                 connection = self._listener.accept()
-            except OSError:
-                return  # closed
+            except OSError:  # they left before we came, or there are too many
+                time.sleep(0.05)
+                continue
+            if self._closed:
+                connection.close()
+                return
             threading.Thread(target=self._serve, args=(connection,), name="caller", daemon=True).start()
 
     def close(self) -> None:
+        """Takes no more connections; those there are go on."""
+        self._closed = True
+        # Closing alone would leave the thread, and with it the port, waiting for one more caller.
+        with suppress(OSError), Client(("127.0.0.1", self.address.port)):
+            self._accepting.join()
         self._listener.close()
 
     def _serve(self, connection: Connection) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize_scalar
 
 from core.studio import Vectors
 
@@ -113,8 +112,12 @@ def _calibrate(scores: Floats, targets: Integers) -> tuple[float, float]:
         doubt = DOUBT * (log_temperature - np.log(USUAL_TEMPERATURE)) ** 2
         return float((-np.log(np.maximum(shares, 1e-9)).sum() + doubt) / len(targets))
 
-    found = minimize_scalar(surprise, bounds=(0.0, 5.0), method="bounded", options={"xatol": 0.01})
-    return float(np.exp(found.x)), float(found.fun)
+    middle, reach = 2.5, 2.5
+    for _ in range(2):  # it has one lowest point: look coarsely, then closely around it
+        steps = np.linspace(middle - reach, middle + reach, 11)
+        least, middle = min((surprise(float(one)), float(one)) for one in steps)
+        reach /= 5
+    return float(np.exp(middle)), least
 
 
 class _Primal:

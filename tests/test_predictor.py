@@ -1,0 +1,269 @@
+"""The predictor: the downloadable file's own answers, over a wire that survives whatever ends at its other end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from core import uploads
+from core.errors import NotFound, Refused, Unavailable
+from core.imaging.pool import DecoderPool
+from core.index.sessions import Outputs
+from core.indexer import Indexer
+from core.predictor import Predicting, Server, heat_rows, rank
+from core.records import Model
+from core.running.calls import Address, PredictorClient, read_address, write_address
+from core.settings import Settings
+from core.studio import Change, Studio, Where
+from tests.test_indexer import work
+from tests.worlds import NoServices, folder_of, make_studio, png
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(
+    not Settings(Path()).backbone_path.exists(), reason="build/backbone.onnx is missing; run `make setup`"
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, decoder: DecoderPool) -> tuple[Studio, Model]:
+    """Two labels and their instant model."""
+    folder = tmp_path_factory.mktemp("predictor")
+    studio = make_studio(folder / "home", decoder)
+    dataset = uploads.import_path(studio, folder_of(folder / "pets", {"cat": 5, "dog": 5}), "pets").dataset
+    work(studio)
+    [model] = studio.store.models.all(dataset.id)
+    return studio, model
+
+
+@pytest.fixture(scope="module")
+def predicting(world: tuple[Studio, Model], decoder: DecoderPool) -> Predicting:
+    return Predicting(world[0], decoder)
+
+
+@pytest.fixture
+def client(world: tuple[Studio, Model], predicting: Predicting) -> Iterator[PredictorClient]:
+    studio, _ = world
+    server = Server(studio, predicting)
+    write_address(studio.files, server.address)
+    client = PredictorClient(studio.settings, studio.files, NoServices(), come_up_s=0.5)
+    yield client
+    client.close()
+    server.close()
+
+
+def a_picture(studio: Studio) -> Path:
+    return studio.files.picture(studio.store.images.page(1, Where(), 0, 1)[0].sha256)
+
+
+# ---- the answer ----
+
+
+def test_the_answer_is_that_of_the_file_a_person_would_download(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    studio, model = world
+    path = a_picture(studio)
+    answer = client.predict(model, path)
+    session = onnxruntime.InferenceSession(studio.files.model(model.folder) / "model.onnx")
+    [probabilities] = session.run(["probabilities"], {"image": studio.decoder.pixels(path)[None]})
+    expected = dict(zip(model.labels, probabilities[0].tolist(), strict=True))
+    assert {one.label: one.confidence for one in answer.ranked} == pytest.approx(expected, abs=1e-4)
+    assert sum(one.confidence for one in answer.ranked) == pytest.approx(1)
+    assert [one.confidence for one in answer.ranked] == sorted((o.confidence for o in answer.ranked), reverse=True)
+
+
+def test_it_shows_where_it_looked_and_what_it_is_reminded_of(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    studio, model = world
+    answer = client.predict(model, a_picture(studio).read_bytes(), neighbours=3)
+    values = [value for row in answer.heat for value in row]
+    assert (min(values), max(values)) == (0, 1) and {len(row) for row in answer.heat} == {len(answer.heat)}
+    assert len(answer.neighbours) == 3
+    assert answer.neighbours[0].sha256 == a_picture(studio).name
+    assert answer.neighbours[0].similarity == pytest.approx(1, abs=1e-2)
+    assert (answer.width, answer.height) == (8, 8) and answer.milliseconds > 0
+
+
+def test_what_was_not_asked_for_is_not_there(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    answer = client.predict(world[1], a_picture(world[0]), neighbours=0, heat=False)
+    assert (answer.heat, answer.neighbours) == ((), ())
+
+
+def test_a_bundle_that_was_fitted_anew_meanwhile_is_found(tmp_path: Path, decoder: DecoderPool) -> None:
+    studio = make_studio(tmp_path / "home", decoder)
+    dataset = uploads.import_path(studio, folder_of(tmp_path / "pets", {"cat": 3, "dog": 3}), "pets").dataset
+    indexer: Indexer = work(studio)
+    [old] = studio.store.models.all(dataset.id)
+    [image] = studio.store.images.page(dataset.id, Where(), 0, 1)
+    studio.store.images.change(dataset.id, "relabel", "One", [Change(image.id, label="bird")], "ann")
+    work(studio, indexer)
+    for path in studio.files.model(old.folder).iterdir():
+        path.unlink()
+    studio.files.model(old.folder).rmdir()
+    answer = Predicting(studio, decoder).answer(old.id, old.folder, a_picture(studio), 0, False)
+    assert "bird" in {one.label for one in answer.ranked}
+
+
+def test_labels_are_ranked_and_confidences_made_whole() -> None:
+    ranked = rank(("a", "b", "c"), np.array([0.2, 0.7, 0.1001], np.float32))
+    assert [one.label for one in ranked] == ["b", "a", "c"]
+    assert sum(one.confidence for one in ranked) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_network_without_places_has_no_heat_and_an_even_map_is_even() -> None:
+    shares = np.array([0.4, 0.6], np.float32)
+    assert heat_rows(Outputs(shares, None, None)) == ()
+    assert heat_rows(Outputs(shares, None, np.ones((2, 2, 2), np.float32))) == ((0.0, 0.0), (0.0, 0.0))
+
+
+# ---- what cannot be answered ----
+
+
+def test_a_picture_that_is_none_is_refused_with_the_gates_sentence(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    with pytest.raises(Refused) as refusal:
+        client.predict(world[1], b"certainly not a picture")
+    assert refusal.value.kind == "not_a_picture"
+    assert client.predict(world[1], png()).ranked, "and the next one is answered"
+
+
+def test_too_many_bytes_are_refused_before_they_travel(tmp_path: Path, decoder: DecoderPool) -> None:
+    studio = make_studio(tmp_path, decoder, environment={"picture_limit_bytes": 10})
+    client = PredictorClient(studio.settings, studio.files, NoServices())
+    with pytest.raises(Refused, match="smaller"):
+        client.predict(_model("any"), b"x" * 11)
+
+
+def test_a_model_without_its_files_is_not_found(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    studio, model = world
+    row = studio.store.models.put(
+        model.dataset_id, model.kind, "x", model.labels, 1.0, (0, 1), "test", 1, "gone", {}, run_id=None
+    )
+    try:
+        with pytest.raises(NotFound, match="gone or damaged"):
+            client.predict(row, png())
+    finally:
+        studio.store.models.put(
+            model.dataset_id,
+            model.kind,
+            model.architecture,
+            model.labels,
+            model.accuracy,
+            model.interval,
+            model.measured_on,
+            model.measured_n,
+            model.folder,
+            model.summary,
+        )
+
+
+def test_an_unknown_model_is_not_found(client: PredictorClient) -> None:
+    with pytest.raises(NotFound):
+        client.predict(_model("gone"), png())
+
+
+def _model(folder: str) -> Model:
+    from core.records import ModelKind
+
+    return Model(404, 1, "pets", ModelKind.TRAINED, "mlp", None, None, (), 0, (0, 1), "test", 0, 0, folder)
+
+
+# ---- the wire ----
+
+
+def test_the_key_is_for_its_owners_eyes(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    path = world[0].files.lock("predictor.address")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_who_does_not_know_the_key_is_not_answered(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    studio, model = world
+    address = read_address(studio.files)
+    assert address is not None
+    write_address(studio.files, Address(address.port, b"another key"))
+    try:
+        with pytest.raises(Unavailable):
+            client.predict(model, png())
+    finally:
+        write_address(studio.files, address)
+    assert client.predict(model, png()).ranked
+
+
+def test_somebody_who_connects_and_says_nothing_keeps_nobody_waiting(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    import socket
+
+    address = read_address(world[0].files)
+    assert address is not None
+    with socket.create_connection(("127.0.0.1", address.port)):
+        assert client.predict(world[1], png()).ranked
+
+
+def test_without_a_predictor_the_services_are_woken_and_then_it_is_said(
+    world: tuple[Studio, Model], tmp_path: Path, decoder: DecoderPool
+) -> None:
+    studio, services = make_studio(tmp_path, decoder), NoServices()
+    client = PredictorClient(studio.settings, studio.files, services, come_up_s=0.2)
+    with pytest.raises(Unavailable, match="did not start"):
+        client.predict(world[1], png())
+    assert services.woken == 1
+
+
+def test_many_may_ask_at_once(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    answers: list[str] = []
+
+    def ask() -> None:
+        for _ in range(3):
+            answers.append(client.predict(world[1], png(), neighbours=1).ranked[0].label)
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 18 and len(set(answers)) == 1
+
+
+# ---- the process ----
+
+
+def start(studio: Studio) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "DARKROOM_HOME": str(studio.settings.home), "DARKROOM_DISK_RESERVE_BYTES": "1"}
+    return subprocess.Popen([sys.executable, "-m", "core.predictor"], cwd=ROOT, env=environment)
+
+
+def test_a_killed_predictor_is_replaced_without_the_caller_noticing(world: tuple[Studio, Model]) -> None:
+    studio, model = world
+    client = PredictorClient(studio.settings, studio.files, NoServices(), come_up_s=60)
+    studio.files.lock("predictor.address").unlink(missing_ok=True)
+    first = start(studio)
+    before = client.predict(model, a_picture(studio))
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    second = start(studio)
+    try:
+        assert client.predict(model, a_picture(studio)).ranked == before.ranked
+    finally:
+        client.close()
+        second.terminate()
+        assert second.wait(30) == 0
+
+
+def test_the_predictor_needs_no_torch() -> None:
+    said = "import sys, core.predictor, core.indexer; print([n for n in ('torch', 'sklearn') if n in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
