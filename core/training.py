@@ -16,6 +16,7 @@ from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from core import recipe as recipes
 from core.imaging.cache import PixelCache, open_cache
@@ -133,7 +134,8 @@ class Training:
         if len(np.unique(targets)) < len(self._version.labels):
             return False
         vectors = LocalVectorFile(self._files.vectors()).read([rows[image.sha256] for image in chosen])
-        found = instant.fit(vectors, targets, len(self._version.labels))
+        with threadpool_limits(1):  # several share a sum as it suits them, and the same run would start elsewhere
+            found = instant.fit(vectors, targets, len(self._version.labels))
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, weight=found.weight, bias=found.bias)
         self._before_write()
