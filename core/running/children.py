@@ -20,6 +20,7 @@ NAMES = ("indexer", "predictor")
 BACK_OFF_S = (0.5, 30.0)  # first, longest
 HEALTHY_S = 30.0  # one that lived so long starts again without back-off
 HUNG_S = 120.0  # one whose heartbeat does not move for so long is killed
+LOOK_S = 1.0  # between two looks at a lock that somebody else holds
 END_S = 10.0  # to leave after SIGTERM
 
 log = logging.getLogger("scheduler")
@@ -95,8 +96,11 @@ class Children:
             first, longest = BACK_OFF_S
             child.not_before_s = now + min(longest, first * 2**child.failures) if child.failures else now
             child.handle = child.process = None
-        # Somebody may have started one by hand: that one holds the lock, and ours would only leave again.
-        if now < child.not_before_s or not lock_is_free(self._files, name):
+        if now < child.not_before_s:
+            return
+        if not lock_is_free(self._files, name):
+            # Somebody started one by hand, or it is just starting: ours would only leave again.
+            child.not_before_s = now + LOOK_S
             return
         child.process = spawn(self._settings, [f"core.{name}"], self._files.log(name))
         child.handle, child.started_s = handles.identity(child.process.pid), now
@@ -105,6 +109,6 @@ class Children:
 
 
 def _lives(child: _Child) -> bool:
-    if child.process is not None and child.process.poll() is not None:  # asking also reaps the zombie
-        return False
+    if child.process is not None:
+        return child.process.poll() is None  # asking also reaps the zombie
     return child.handle is not None and handles.is_alive(child.handle)

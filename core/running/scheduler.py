@@ -104,12 +104,14 @@ class Scheduler:
             # The machine slept, or we did, or the database was away: the trainers could not be heard meanwhile.
             self._watch.forget()
         self._last_tick = now
-        active = self._store.runs.all(states=ACTIVE)
+        open_runs = self._store.runs.all(states=(*ACTIVE, RunState.QUEUED))
+        active = [run for run in open_runs if run.state.active]
         for run in active:
             if not self._reap(run, now):
                 self._enforce_stop(run, now)
         self._let_leave(active, now)
-        self._dispatch()
+        if len(open_runs) > len(active):
+            self._dispatch()
         live = {(run.id, run.attempt) for run in active}
         self._watch.forget(keep=lambda key: isinstance(key, tuple) and key[:2] in live)
 
