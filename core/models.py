@@ -78,8 +78,8 @@ def instant(studio: Studio, dataset_id: int) -> Instant:
 
 def sentence(model: Model) -> str:
     """How good it is, in plain words and rounded down: *Gets 93 of 100 right, give or take 3, on ...*."""
-    right = math.floor(model.accuracy * 100)
-    spread = math.ceil(max(model.accuracy - model.interval[0], model.interval[1] - model.accuracy) * 100)
+    right = math.floor(model.accuracy * 100 + 1e-9)  # 0.57 * 100 is a little below 57
+    spread = math.ceil(max(model.accuracy - model.interval[0], model.interval[1] - model.accuracy) * 100 - 1e-9)
     return f"Gets {right} of 100 right, give or take {max(spread, 1)}, {measured_words(model)}."
 
 

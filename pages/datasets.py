@@ -12,7 +12,7 @@ from core.studio import Change, Where
 from pages import studio
 from pages.components.gallery import gallery
 from pages.components.uploader import uploader
-from pages.parts import filters, frame, instant, markup, pickers, states, tiles
+from pages.parts import filters, frame, instant, links, markup, pickers, states, tiles
 from pages.parts.text import count, literal
 from pages.parts.theme import label_colour
 
@@ -29,8 +29,8 @@ def page() -> None:
     if not everything or st.query_params.get("new"):
         if done := uploader("new", None):
             st.switch_page("pages/datasets.py", query_params={"dataset": str(done["dataset_id"])})
-    elif st.button("New dataset", type="primary", icon=":material/add:"):
-        st.switch_page("pages/datasets.py", query_params={"new": "1"})
+    else:
+        links.go("New dataset", "datasets", "add", "primary", new=1)
     with st.grid(min(max(len(everything), 2), 3), min_column_width=300):
         for dataset in everything:
             best = models.best(darkroom, dataset.id)
@@ -64,14 +64,10 @@ def instant_card(dataset_id: int, working: bool) -> None:
 
 
 def actions(dataset: Dataset) -> None:
-    here = {"dataset": str(dataset.id)}
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Train a model", type="primary", icon=":material/model_training:"):
-            st.switch_page("pages/training.py", query_params=here)
-        if st.button("Try it", icon=":material/center_focus_strong:"):
-            st.switch_page("pages/predictions.py", query_params=here)
-        if st.button("Label", icon=":material/label:"):
-            st.switch_page("pages/labelling.py", query_params=here)
+        links.go("Train a model", "training", "model_training", "primary", dataset=dataset.id)
+        links.go("Try it", "predictions", "center_focus_strong", "secondary", dataset=dataset.id)
+        links.go("Label", "labelling", "label", "secondary", dataset=dataset.id)
         match st.menu_button("More", ["Rename", "Download predictions", "Remove"]):
             case "Rename":
                 rename(dataset)

@@ -11,7 +11,7 @@ from core import datasets, models, runs, samples, uploads
 from core.records import Dataset, RunState, UploadState
 from pages import studio
 from pages.components.uploader import uploader
-from pages.parts import frame, markup, states, tiles
+from pages.parts import frame, links, markup, states, tiles
 from pages.parts.text import count, duration, file_size
 
 MOST_DATASETS, MOST_MODELS = 6, 3
@@ -23,18 +23,22 @@ def page() -> None:
     if upload_id := st.query_params.get("upload"):
         getting_ready(upload_id)
         st.stop()
-    if not everything:
+    if not everything or just_added():
         empty()
         st.stop()
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
         frame.head("Your darkroom", server())
     with right, st.container(horizontal_alignment="right"):
-        if st.button("New dataset", type="primary", icon=":material/add:"):
-            st.switch_page("pages/datasets.py", query_params={"new": "1"})
+        links.go("New dataset", "datasets", "add", "primary", new=1)
     show_runs(everything)
     show_datasets(everything)
     show_models()
+
+
+def just_added() -> bool:
+    """The first pictures were added a moment ago: the uploader must be drawn once more to say where they are."""
+    return bool(st.session_state.get("first", {}).get("done"))
 
 
 def server() -> str:
@@ -109,9 +113,10 @@ def ready(dataset: Dataset) -> None:
     markup.draw(markup.score(model.accuracy, model.interval, models.sentence(model), large=True))
     markup.draw(markup.contact_sheet(datasets.cover(darkroom, dataset.id, 16), across=8))
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Try it on pictures it has never seen", type="primary", icon=":material/center_focus_strong:"):
-            st.switch_page("pages/predictions.py", query_params={"dataset": str(dataset.id)})
-        st.page_link("pages/datasets.py", label="Look at its pictures", query_params={"dataset": str(dataset.id)})
+        links.go(
+            "Try it on pictures it has never seen", "predictions", "center_focus_strong", "primary", dataset=dataset.id
+        )
+        links.go("Look at its pictures", "datasets", "photo_library", "secondary", dataset=dataset.id)
 
 
 def show_runs(everything: list[Dataset]) -> None:
@@ -146,7 +151,7 @@ def show_datasets(everything: list[Dataset]) -> None:
             said = models.sentence(best) if best else models.instant(darkroom, dataset.id).sentence
             tiles.dataset_tile(dataset, datasets.cover(darkroom, dataset.id), best, said)
     if len(everything) > MOST_DATASETS:
-        st.page_link("pages/datasets.py", label=f"All {len(everything)} datasets")
+        links.go(f"All {len(everything)} datasets", "datasets")
 
 
 def show_models() -> None:

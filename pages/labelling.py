@@ -9,7 +9,7 @@ from core.records import Dataset
 from core.studio import Where
 from pages import studio
 from pages.components.gallery import gallery
-from pages.parts import frame, markup, pickers, states
+from pages.parts import frame, links, pickers, states
 from pages.parts.text import count
 from pages.parts.theme import label_colour
 
@@ -22,8 +22,7 @@ def page() -> None:
     everything = {dataset.id: dataset.name for dataset in datasets.all_of(darkroom)}
     if not everything:
         frame.head("Label")
-        states.empty("Nothing to label yet", "Add pictures first; those without a folder name wait here for a label.")
-        st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
+        states.begin("Nothing to label yet", "Add pictures first; those without a folder name wait here for a label.")
         st.stop()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -77,11 +76,9 @@ def nothing_left(dataset: Dataset, which: str) -> None:
     else:
         said = models.instant(darkroom, dataset.id).sentence
         states.empty("No label is in doubt", f"The instant model agrees with every label it has looked at. {said}")
-    here = {"dataset": str(dataset.id)}
     with st.container(horizontal=True, horizontal_alignment="center"):
-        st.page_link("pages/datasets.py", label="Its pictures", icon=":material/photo_library:", query_params=here)
-        st.page_link("pages/training.py", label="Train a model", icon=":material/model_training:", query_params=here)
-    markup.draw("")
+        links.go("Train a model", "training", "model_training", "primary", dataset=dataset.id)
+        links.go("Look at its pictures", "datasets", "photo_library", "secondary", dataset=dataset.id)
 
 
 with states.sentences():

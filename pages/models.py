@@ -13,7 +13,7 @@ from core.records import Model, ModelKind
 from core.scores import Scores
 from pages import studio
 from pages.components.curves import curves
-from pages.parts import frame, markup, matrix, pickers, states, tiles
+from pages.parts import frame, links, markup, matrix, pickers, states, tiles
 from pages.parts.text import ago, count, literal, percent
 from pages.parts.theme import DARK, LIGHT
 
@@ -27,8 +27,7 @@ def page() -> None:
     frame.head("Models", "Every model with how good it is, measured on pictures it had not learned from.")
     everything = models.all_of(darkroom)
     if not everything:
-        states.empty("No model yet", "The first one comes by itself, seconds after a dataset has two labels.")
-        st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
+        states.begin("No model yet", "The first one comes by itself, seconds after a dataset has two labels.")
         st.stop()
     for dataset in datasets.all_of(darkroom):
         found = sorted((m for m in everything if m.dataset_id == dataset.id), key=lambda m: (-m.accuracy, m.id))
@@ -57,13 +56,11 @@ def one(model: Model) -> None:
 
 def actions(model: Model) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Try it", type="primary", icon=":material/center_focus_strong:"):
-            here = {"dataset": str(model.dataset_id), "model": str(model.id)}
-            st.switch_page("pages/predictions.py", query_params=here)
+        links.go("Try it", "predictions", "center_focus_strong", "primary", dataset=model.dataset_id, model=model.id)
         where = f"/api/models/{model.id}"
         st.link_button("Download the bundle", f"{where}/bundle.zip", icon=":material/download:")
         st.link_button("model.onnx", f"{where}/model.onnx", icon=":material/deployed_code:")
-        st.page_link("pages/models.py", label="All models")
+        links.go("All models", "models")
 
 
 def mix_ups(model: Model, found: Scores) -> None:
@@ -136,11 +133,7 @@ def made_of(model: Model) -> None:
     if model.run_id is not None:
         run = runs.get(darkroom, model.run_id)
         curves("curves", run.id, None)
-        st.page_link(
-            "pages/training.py",
-            label=f"Its run, recipe and log: {literal(run.name)}",
-            query_params={"run": str(run.id)},
-        )
+        links.go(f"Its run, recipe and log: {literal(run.name)}", "training", "notes", "secondary", run=run.id)
 
 
 with states.sentences():

@@ -22,15 +22,20 @@ darkroom = studio()
 
 
 def page() -> None:
-    frame.head("Try it", "Drop a picture, paste it, or use the camera. Put wrong answers right: the model learns.")
     everything = {dataset.id: dataset.name for dataset in datasets.all_of(darkroom)}
     if not everything:
-        nothing("No model to try yet", "Add pictures with at least two labels; a first model follows within seconds.")
+        frame.head("Try it")
+        states.begin(
+            "No model to try yet", "Add pictures with at least two labels; a first model follows within seconds."
+        )
+        st.stop()
     if (model_id := pickers.chosen("model")) is not None:
         dataset = datasets.get(darkroom, models.get(darkroom, model_id).dataset_id)
     else:
         dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
-    left, right = st.columns(2)
+    head, left, right = st.columns([5, 3, 3], vertical_alignment="bottom")
+    with head:
+        frame.head("Try it", "Put wrong answers right: the model learns from them.")
     with left:
         pickers.pick("Dataset", "dataset", everything, dataset.id, forget="model")
     found = {model.id: named(model) for model in models.all_of(darkroom, dataset.id)}
@@ -44,12 +49,6 @@ def page() -> None:
     markup.draw(markup.words(models.sentence(model), quiet=True, small=True))
     ask(dataset, model)
     history(dataset)
-
-
-def nothing(title: str, sentence: str) -> None:
-    states.empty(title, sentence)
-    st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
-    st.stop()
 
 
 def named(model: Model) -> str:

@@ -12,7 +12,7 @@ from core.errors import NotFound
 from core.records import Run, RunState
 from core.studio import Studio
 from pages.components.curves import curves
-from pages.parts import frame, markup, states
+from pages.parts import frame, links, markup, states
 from pages.parts.text import ago, count, duration
 
 WORDS = {field.name: field.title for field in recipe.FIELDS}
@@ -92,10 +92,8 @@ def result(studio: Studio, run: Run) -> None:
     took = duration((run.finished_at or run.queued_at) - (run.started_at or run.queued_at))
     markup.draw(markup.score(model.accuracy, model.interval, f"{models.sentence(model)} It took {took}.", large=True))
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Try it", type="primary", icon=":material/center_focus_strong:"):
-            here = {"dataset": str(run.dataset_id), "model": str(model.id)}
-            st.switch_page("pages/predictions.py", query_params=here)
-        st.page_link("pages/models.py", label="See what it gets wrong", query_params={"model": str(model.id)})
+        links.go("Try it", "predictions", "center_focus_strong", "primary", dataset=run.dataset_id, model=model.id)
+        links.go("See what it gets wrong", "models", "grid_on", "secondary", model=model.id)
         again(run)
 
 
@@ -108,9 +106,7 @@ def ended(run: Run) -> None:
 
 
 def again(run: Run) -> None:
-    if st.button("Train again with these settings", icon=":material/replay:"):
-        here = {"dataset": str(run.dataset_id), "like": str(run.id)}
-        st.switch_page("pages/training.py", query_params=here)
+    links.go("Train again with these settings", "training", "replay", dataset=run.dataset_id, like=run.id)
 
 
 def details(studio: Studio, run: Run) -> None:

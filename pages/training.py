@@ -27,8 +27,7 @@ def page() -> None:
     everything = {dataset.id: dataset.name for dataset in datasets.all_of(darkroom)}
     frame.head("Train", "Choose an architecture and how long it may learn. The recipe works out the rest.")
     if not everything:
-        states.empty("Nothing to train on yet", "Add pictures with at least two labels first.")
-        st.page_link("pages/home.py", label="Add pictures", icon=":material/add_photo_alternate:")
+        states.begin("Nothing to train on yet", "Add pictures with at least two labels first.")
         st.stop()
     dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
     like = clone()

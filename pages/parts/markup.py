@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
@@ -23,6 +24,7 @@ def variables() -> str:
         "surface": (LIGHT.surface, DARK.surface),
         "raised": (LIGHT.raised, DARK.raised),
         "accent": (LIGHT.accent, DARK.accent),
+        "on-accent": (LIGHT.on_accent, DARK.on_accent),
         "good": (LIGHT.good, DARK.good),
         "warn": (LIGHT.warning, DARK.warning),
         **quiet,
@@ -104,8 +106,9 @@ def spread(accuracy: float, interval: tuple[float, float]) -> str:
 def score(accuracy: float, interval: tuple[float, float], sentence: str, large: bool = False) -> str:
     """An accuracy with its interval, and the sentence that says what it was measured on."""
     kind = "dr-score large" if large else "dr-score"
+    floor = math.floor(100 * accuracy + 1e-9)  # as in the sentence: 99.8 % is not 100 %
     return (
-        f'<div class="{kind}"><b>{percent(accuracy)}</b>{spread(accuracy, interval)}'
+        f'<div class="{kind}"><b>{floor} %</b>{spread(accuracy, interval)}'
         f'<p class="dr-quiet{"" if large else " dr-small"}">{escape(sentence)}</p></div>'
     )
 

@@ -9,7 +9,7 @@ from html import escape
 import streamlit as st
 
 from core.errors import NotFound, StudioError
-from pages.parts import markup
+from pages.parts import links, markup
 from pages.parts.text import literal
 
 
@@ -21,7 +21,7 @@ def sentences() -> Iterator[None]:
     except StudioError as error:
         problem(str(error))
         if isinstance(error, NotFound):
-            st.page_link("pages/home.py", label="Back to Home", icon=":material/arrow_back:")
+            links.go("Back to Home", "home", "arrow_back")
 
 
 def problem(sentence: str) -> None:
@@ -32,3 +32,10 @@ def problem(sentence: str) -> None:
 def empty(title: str, sentence: str) -> None:
     """What this screen will show once there is something to show."""
     markup.draw(f'<div class="dr-empty"><h2>{escape(title)}</h2>', f'<p class="dr-quiet">{escape(sentence)}</p></div>')
+
+
+def begin(title: str, sentence: str) -> None:
+    """The state of a screen before the first picture: what it will show, and the one way to begin."""
+    empty(title, sentence)
+    with st.container(horizontal_alignment="center"):
+        links.go("Add pictures", "home", "add_photo_alternate", "primary")

@@ -10,7 +10,7 @@ from core import architectures
 from core.architectures import Architecture
 from core.estimates import Estimate
 from core.records import Dataset, Image, Model, ModelKind, Run, RunState
-from pages.parts import markup
+from pages.parts import links, markup
 from pages.parts.text import ago, count, duration, literal
 
 LIGHTS = {
@@ -28,7 +28,7 @@ def dataset_tile(dataset: Dataset, cover: Sequence[Image], model: Model | None, 
     """Its pictures, its size, and how good its best model is (`sentence`, also where there is none yet)."""
     with st.container(border=True, key=f"tile-dataset-{dataset.id}", height="stretch"):
         markup.draw(markup.contact_sheet(cover))
-        st.page_link("pages/datasets.py", label=literal(dataset.name), query_params={"dataset": str(dataset.id)})
+        links.go(literal(dataset.name), "datasets", dataset=dataset.id)
         size = f"{count(dataset.images, 'picture')}, {count(dataset.labels, 'label')}"
         markup.draw(markup.words(size, quiet=True, small=True))
         if model:
@@ -48,7 +48,7 @@ def model_tile(model: Model, sentence: str, now: float, best: bool = False) -> N
     with st.container(border=True, key=f"tile-model-{model.id}", height="stretch"):
         said = f"{model.dataset}, {ago(model.created_at, now)}"
         markup.draw(markup.state(f"{said}, the best so far", "good small") if best else markup.words(said, True, True))
-        st.page_link("pages/models.py", label=literal(title(model)), query_params={"model": str(model.id)})
+        links.go(literal(title(model)), "models", model=model.id)
         markup.draw(markup.score(model.accuracy, model.interval, sentence))
 
 
@@ -56,7 +56,7 @@ def run_tile(run: Run, dataset: str, word: str, sentence: str, now: float) -> No
     """What it trains, how far it is, and what came of it."""
     with st.container(border=True, key=f"tile-run-{run.id}", height="stretch"):
         markup.draw(markup.state(word[:1].upper() + word[1:], LIGHTS[run.state]))
-        st.page_link("pages/training.py", label=literal(run.name), query_params={"run": str(run.id)})
+        links.go(literal(run.name), "training", run=run.id)
         markup.draw(markup.words(f"{dataset}, {ago(run.queued_at, now)}", quiet=True, small=True))
         if run.state.final:
             markup.draw(markup.words(sentence, small=True))

@@ -96,7 +96,7 @@ def add_model(studio: Studio, dataset_id: int, kind: ModelKind = ModelKind.INSTA
         "efficientnet-lite0" if run is None else run.spec.architecture,
         names,
         0.93,
-        (0.9, 0.95),
+        (0.905, 0.95),
         "cross-validation" if run is None else "validation",
         len(images),
         folder,
