@@ -19,7 +19,7 @@ class Architecture:
     pretrained: bool  # starts from what it learned on 1.3 million photographs
     download_bytes: int  # fetched before the first run; 0: nothing
     licence: str  # of the pretrained weights, or of the code where there are none
-    cost_s: float  # seconds of training per picture at the default side, measured on 2 CPU cores: for estimates
+    cost_s: float  # seconds of training per picture at the default side on 2 CPU cores: for estimates
 
 
 ARCHITECTURES = (
@@ -35,7 +35,7 @@ ARCHITECTURES = (
         pretrained=True,
         download_bytes=0,
         licence="Apache-2.0",
-        cost_s=0.1,
+        cost_s=0.12,
     ),
     Architecture(
         "resnet18",
@@ -49,7 +49,7 @@ ARCHITECTURES = (
         pretrained=False,
         download_bytes=0,
         licence="Apache-2.0",
-        cost_s=0.05,
+        cost_s=0.07,
     ),
     Architecture(
         "mobilenetv3-small",
@@ -62,7 +62,7 @@ ARCHITECTURES = (
         pretrained=False,
         download_bytes=0,
         licence="Apache-2.0",
-        cost_s=0.01,
+        cost_s=0.012,
     ),
     Architecture(
         "plain-cnn",
@@ -75,7 +75,7 @@ ARCHITECTURES = (
         pretrained=False,
         download_bytes=0,
         licence="Apache-2.0",
-        cost_s=0.02,
+        cost_s=0.018,
     ),
     Architecture(
         "three-block-cnn",
@@ -88,7 +88,7 @@ ARCHITECTURES = (
         pretrained=False,
         download_bytes=0,
         licence="Apache-2.0",
-        cost_s=0.02,
+        cost_s=0.016,
     ),
     Architecture(
         "digit-cnn",

@@ -52,10 +52,10 @@ def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def as_input(pixels: Tensor, grey: bool) -> Tensor:
     """uint8 (N, S, S, 3) to normalised float (N, 3 or 1, S, S), exactly as the exported graph does it."""
-    planes = pixels.permute(0, 3, 1, 2).float()
+    planes = pixels.permute(0, 3, 1, 2).contiguous().float()
     if grey:
         planes = (planes * planes.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    return planes * (1 / (255 * STD)) - MEAN / STD
+    return planes.mul_(1 / (255 * STD)).sub_(MEAN / STD)
 
 
 def vary(inputs: Tensor, strength: Strength, mirror: bool, chance: Tensor) -> Tensor:
@@ -71,17 +71,22 @@ def vary(inputs: Tensor, strength: Strength, mirror: bool, chance: Tensor) -> Te
     )
     grid = functional.affine_grid(rows.view(-1, 2, 3), list(inputs.shape), align_corners=False)
     varied = functional.grid_sample(inputs, grid, padding_mode="reflection", align_corners=False)
-    light, contrast, colour = (
-        (1 + by * u[:, at]).view(-1, 1, 1, 1)
-        for at, by in ((6, strength.light), (7, strength.light), (8, strength.colour))
-    )
-    if varied.shape[1] == 3:
-        luminance = (varied * varied.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
-        varied = luminance + (varied - luminance) * colour
-    varied = varied.mul_(contrast).add_(light - 1).clamp_(-1, 1)
+    varied = _relight(varied, 1 + strength.light * u[:, 6:8], 1 + strength.colour * u[:, 8:9])
     if strength.erase:
         varied = _erase(varied, strength.erase, chance[:, 9:12])
     return varied
+
+
+def _relight(inputs: Tensor, light: Tensor, colour: Tensor) -> Tensor:
+    """Brightness and contrast (N, 2) and saturation (N, 1), 1 for as it was: one matrix for all, so one pass."""
+    count, channels, side, _ = inputs.shape
+    matrix = torch.eye(channels, device=inputs.device).expand(count, channels, channels)
+    if channels == 3:
+        luminance = inputs.new_tensor(LUMINANCE).expand(3, 3)
+        matrix = colour[:, :, None] * matrix + (1 - colour[:, :, None]) * luminance
+    matrix = light[:, 1, None, None] * matrix
+    brightness = (light[:, 0] - 1)[:, None, None].expand(-1, channels, 1)
+    return torch.baddbmm(brightness, matrix, inputs.flatten(2)).clamp_(-1, 1).view(count, channels, side, side)
 
 
 def _erase(inputs: Tensor, probability: float, chance: Tensor) -> Tensor:
