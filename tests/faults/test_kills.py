@@ -9,13 +9,15 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
+from core import bundles
 from core.records import RunState, Wish
 from core.running import handles
 from core.running.processes import PROGRAM, environment
 from core.running.scheduler import MAX_CRASHES
-from tests.faults.lab import SHORT, SLOW, Lab
+from tests.faults.lab import LABELS, PER_LABEL, SHORT, SLOW, Lab
 
 Where = tuple[int, int]
 
@@ -82,9 +84,18 @@ def test_a_stopped_run_keeps_its_best_model(lab: Lab, pictures: Where) -> None:
     assert lab.store.runs.request(run_id, Wish.STOP)
     run = lab.wait_for(run_id, RunState.SUCCEEDED)
     assert run.step < run.total_steps and run.model_id is not None and run.wish is None
-    assert lab.files.model(lab.store.models.get(run.model_id).folder).is_dir()
+    model = lab.store.models.get(run.model_id)
+    folder = lab.files.model(model.folder)
+    assert bundles.read_manifest(folder)["labels"] == list(model.labels) == list(LABELS)
+    assert (model.measured_on, model.measured_n) == ("test", PER_LABEL // 8 * len(LABELS))
+    with np.load(folder / "held_out.npz", allow_pickle=False) as held:
+        right = held["probabilities"].argmax(1) == held["target"]
+        assert len(held["image_id"]) == model.measured_n
+        assert model.accuracy == right.mean()
+    lab.until(lambda: not lab.files.run(run_id).exists(), "checkpoints are removed")
 
 
+@pytest.mark.slow
 def test_a_run_stopped_while_all_are_dead_keeps_its_best_model(lab: Lab, pictures: Where) -> None:
     run_id = lab.submit(pictures)
     run = lab.wait_for_step(run_id, 100)
