@@ -32,8 +32,8 @@ from core.studio import Pixels, Studio
 BATCH = 64  # pictures between two entries in the database; half a second of work
 CHECK_S = 0.5  # of checking, then the vectors get their turn
 QUIET_S = 0.05  # labels that changed just now may change on: a click seldom comes alone
-POLL_S, DROWSY_POLL_S = 0.05, 0.15  # while somebody works with it, and after AWAKE_S without work
-AWAKE_S = 20.0
+POLL_S = 0.05  # how soon new work is noticed
+LOOK_S = 1.0  # and how often we look although nobody wrote
 BEAT_S, IDLE_BEAT_S = 1.0, 5.0
 RUNS_S = 2.0  # how often we look whether a run trains
 SWEEP_S = 120.0
@@ -71,6 +71,11 @@ class Indexer:
         self._rate = Rate(clock)
         self._problem = ""
         self._store.vectors.forgive()
+
+    @property
+    def pending(self) -> bool:
+        """There is work that only waits for its moment."""
+        return bool(self._changes)
 
     def tick(self) -> bool:
         """Checks, then vectors, then fits: each a bounded piece. True when there was any work."""
@@ -152,9 +157,9 @@ class Indexer:
 
     def _refit(self) -> bool:
         stale = self._store.datasets.stale()
+        self._changes = {one: change for one, change in self._changes.items() if one in dict(stale)}
         if not stale or self._backbone() is None:
             return False
-        self._changes = {one: change for one, change in self._changes.items() if one in dict(stale)}
         return any([self._look(dataset_id, revision) for dataset_id, revision in stale])
 
     def _look(self, dataset_id: int, revision: int) -> bool:
@@ -251,19 +256,20 @@ class Process:
 
     def run(self) -> None:
         indexer = Indexer(self._studio)
-        worked_s = time.monotonic()
+        pulse, looked_s = -1, -1e9
         while not self._stopped and self._studio.files.lock("indexer").exists():
             try:
-                worked = indexer.tick()
+                before = self._studio.store.services.pulse()
+                if before == pulse and not indexer.pending and time.monotonic() - looked_s < LOOK_S:
+                    time.sleep(POLL_S)
+                    continue
+                pulse, looked_s = before, time.monotonic()
+                if not indexer.tick() and indexer.pending:
+                    time.sleep(POLL_S)
             except Exception:
                 # The database is away, the disk is full, or something nobody foresaw: say it, ask again.
                 log.exception("a round failed")
                 time.sleep(PAUSE_S)
-                continue
-            now = time.monotonic()
-            worked_s = now if worked else worked_s
-            if not worked:
-                time.sleep(POLL_S if now - worked_s < AWAKE_S else DROWSY_POLL_S)
 
 
 def main() -> int:

@@ -55,6 +55,7 @@ class Predicting:
         self._studio, self._decoder = studio, decoder
         self._sessions = Sessions(studio.settings.backbone_path)
         self._neighbours = Neighbours(studio.store, studio.vectors)
+        self._pulse = -1
         self._seen: tuple[tuple[int, str], ...] = ()
 
     def answer(self, model_id: int, folder: str, picture: bytes | Path, neighbours: int, heat: bool) -> Answer:
@@ -79,7 +80,10 @@ class Predicting:
         )
 
     def make_ready(self) -> int:
-        """Loads the newest models when the table has changed; gives how many are loaded."""
+        """Loads the newest models when their table has changed; gives how many are loaded."""
+        pulse, self._pulse = self._pulse, self._studio.store.services.pulse()
+        if pulse == self._pulse:
+            return len(self._sessions)
         models = self._studio.store.models.all()[:READY]
         seen = tuple((model.id, model.folder) for model in models)
         if seen != self._seen:

@@ -344,6 +344,9 @@ class ServiceStore(Protocol):
     def alive(self, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """The heartbeat of a service; as a write it also proves that the database takes writes."""
 
+    def pulse(self) -> int:
+        """Another number when anybody wrote to the store since. Cheap: asked many times a second."""
+
     def all(self) -> dict[str, Service]: ...
 
 

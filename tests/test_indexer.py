@@ -96,8 +96,9 @@ def test_a_correction_is_learned_in_a_new_folder(studio: Studio, tmp_path: Path)
 
 def test_one_label_gives_no_model_and_no_endless_work(studio: Studio, tmp_path: Path) -> None:
     filled(studio, tmp_path, {"cat": 3})
-    work(studio)
+    indexer = work(studio)
     assert studio.store.models.all() == []
+    assert not indexer.tick() and not indexer.pending
 
 
 def test_one_picture_a_label_gives_no_model_because_nothing_can_be_measured(studio: Studio, tmp_path: Path) -> None:
@@ -234,3 +235,10 @@ def test_real_pictures_are_told_apart_after_nothing_but_being_added(studio: Stud
     dataset = uploads.import_path(studio, folder, "clothes").dataset
     work(studio)
     assert the_model(studio, dataset).accuracy > 0.8
+
+
+def test_the_pulse_moves_with_every_write_and_rests_without(studio: Studio) -> None:
+    first = studio.store.services.pulse()
+    assert studio.store.services.pulse() == first
+    make_studio(studio.settings.home, studio.decoder).store.services.alive("web")
+    assert studio.store.services.pulse() != first

@@ -63,5 +63,8 @@ class Services:
         with self._db.write() as connection:
             self._db.upsert(connection, service, ("name",), [row])
 
+    def pulse(self) -> int:
+        return self._db.pulse()
+
     def all(self) -> dict[str, Service]:
         return {row["name"]: Service(**row) for row in self._db.rows(select(service))}
