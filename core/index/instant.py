@@ -8,6 +8,7 @@ costs one factorisation of a matrix that the folds share, so that measuring is n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,24 +52,39 @@ def fit(vectors: Vectors, targets: Integers, label_count: int) -> Fit:
     folds = assign_folds(targets, label_count)
     weights = _weights(targets, label_count)
     centre = vectors.mean(0)
-    design = vectors - centre
-    variance = max(float(np.square(design).mean()), 1e-6)
-    constant = np.float32(CONSTANT * np.sqrt(variance))
-    design = np.hstack([design, np.full((len(design), 1), constant)]) * weights[:, None]
+    design = np.empty((len(vectors), vectors.shape[1] + 1), np.float32)  # filled in place: it may be large
+    np.subtract(vectors, centre, out=design[:, :-1])
+    variance = max(float(np.einsum("ij,ij->", design[:, :-1], design[:, :-1])) / vectors.size, 1e-6)
+    constant = design[:, -1] = np.float32(CONSTANT * np.sqrt(variance))
+    design *= weights[:, None]
     wanted = np.eye(label_count, dtype=np.float32)[targets] * weights[:, None]
     system = _Primal(design, wanted, folds) if len(design) > design.shape[1] else _Dual(design, wanted, folds)
 
     measured = np.flatnonzero(folds != UNMEASURED)
-    best = (np.inf, STRENGTHS[0], 1.0, np.empty((0, label_count), np.float32))
-    for strength in STRENGTHS:
+
+    def attempt(strength: float) -> tuple[float, float, float, Floats]:
         scores = system.out_of_fold(strength * variance * len(design))[measured] / weights[measured, None]
         temperature, surprise = _calibrate(scores, targets[measured])
-        best = min(best, (surprise, strength, temperature, softmax(scores * temperature)), key=lambda one: one[0])
-    _, strength, temperature, probabilities = best
+        return surprise, strength, temperature, softmax(scores * temperature)
 
+    _, strength, temperature, probabilities = _downhill(attempt)
     solution = system.solution(strength * variance * len(design)) * np.float32(temperature)
     weight = np.ascontiguousarray(solution[:-1].T)
     return Fit(weight, solution[-1] * constant - weight @ centre, measured, probabilities, strength, temperature)
+
+
+def _downhill(attempt: Callable[[float], tuple[float, float, float, Floats]]) -> tuple[float, float, float, Floats]:
+    """The attempt of least surprise, from the middle of STRENGTHS in the direction that gets better."""
+    middle = len(STRENGTHS) // 2
+    weaker, stronger = attempt(STRENGTHS[middle - 1]), attempt(STRENGTHS[middle])
+    best, rest = (
+        (weaker, STRENGTHS[: middle - 1][::-1]) if weaker[0] <= stronger[0] else (stronger, STRENGTHS[middle + 1 :])
+    )
+    for strength in rest:
+        if (further := attempt(strength))[0] >= best[0]:
+            break
+        best = further
+    return best
 
 
 def softmax(scores: Floats) -> Floats:
@@ -171,6 +187,7 @@ class _Dual:
 def _solve(square: Floats, product: Floats, ridge: float) -> Floats:
     """Solves (square + ridge) X = product; overwrites `square`."""
     square[np.diag_indices_from(square)] += np.float32(ridge)
-    factor = cho_factor(square, lower=True, overwrite_a=True, check_finite=False)
+    # Transposed, the same matrix lies in memory as LAPACK wants it: no copy, and a third quicker.
+    factor = cho_factor(square.T, lower=True, overwrite_a=True, check_finite=False)
     found: Floats = cho_solve(factor, product, check_finite=False)
     return found
