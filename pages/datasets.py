@@ -11,7 +11,7 @@ from core.records import Dataset, Image, Label
 from core.studio import Change, Where
 from pages import studio
 from pages.components.gallery import gallery
-from pages.components.uploader import uploader
+from pages.components.uploader import just_added, uploader
 from pages.parts import filters, frame, instant, links, markup, pickers, states, tiles
 from pages.parts.text import count, literal
 from pages.parts.theme import label_colour
@@ -26,7 +26,7 @@ def page() -> None:
         return one(datasets.get(darkroom, dataset_id))
     everything = datasets.all_of(darkroom)
     frame.head("Datasets", "Pictures with labels. A first model learns from them by itself, within seconds.")
-    if not everything or st.query_params.get("new"):
+    if not everything or st.query_params.get("new") or just_added("new"):
         if done := uploader("new", None):
             st.switch_page("pages/datasets.py", query_params={"dataset": str(done["dataset_id"])})
     else:
@@ -111,19 +111,19 @@ def pictures(dataset: Dataset, labels: Sequence[Label]) -> None:
         return states.empty("No pictures yet", "Drop a folder above. Each folder name in it becomes a label.")
     markup.section("Pictures")
     shown = filters.sieve(labels, dataset.images, unlabelled, trash)
-    at = int(st.session_state.get("page", 1))
-    found, total = datasets.page(darkroom, dataset.id, shown.where, (at - 1) * PAGE, PAGE)
-    if shown.trash:
-        in_trash(dataset, found)
-    else:
-        kinds = [one for one in store.actions(dataset.id) if one.kind in DRAWN_ANEW]
-        name = f"{dataset.id}|{shown.name}|{at}|{kinds[0].id if kinds else 0}"
+    sheet = st.container()  # above the pages, but drawn once the page is known
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        total = store.count(dataset.id, shown.where)
+        at = st.pagination(-(-total // PAGE), key="page", bind="query-params") if total > PAGE else 1
+        undo(dataset)
+    found, _ = datasets.page(darkroom, dataset.id, shown.where, (at - 1) * PAGE, PAGE)
+    with sheet:
+        if shown.trash:
+            return in_trash(dataset, found)
+        again = [one for one in store.actions(dataset.id) if one.kind in DRAWN_ANEW]
+        name = f"{dataset.id}|{shown.name}|{at}|{again[0].id if again else 0}"
         named = [{"id": one.id, "name": one.name, "color": label_colour(one.position)} for one in labels]
         gallery("sheet", dataset.id, [row(image) for image in found], named, page=name)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        if total > PAGE:
-            st.pagination(-(-total // PAGE), key="page", bind="query-params")
-        undo(dataset)
 
 
 def row(image: Image) -> dict[str, object]:

@@ -10,11 +10,12 @@ import streamlit as st
 from core import datasets, models, runs, samples, uploads
 from core.records import Dataset, RunState, UploadState
 from pages import studio
-from pages.components.uploader import uploader
+from pages.components.uploader import just_added, uploader
 from pages.parts import frame, links, markup, states, tiles
 from pages.parts.text import count, duration, file_size
 
 MOST_DATASETS, MOST_MODELS = 6, 3
+FIRST_GUESS = 20  # pictures looked at before a time left means something
 darkroom = studio()
 
 
@@ -23,7 +24,7 @@ def page() -> None:
     if upload_id := st.query_params.get("upload"):
         getting_ready(upload_id)
         st.stop()
-    if not everything or just_added():
+    if not everything or just_added("first"):
         empty()
         st.stop()
     left, right = st.columns([4, 1], vertical_alignment="center")
@@ -34,11 +35,6 @@ def page() -> None:
     show_runs(everything)
     show_datasets(everything)
     show_models()
-
-
-def just_added() -> bool:
-    """The first pictures were added a moment ago: the uploader must be drawn once more to say where they are."""
-    return bool(st.session_state.get("first", {}).get("done"))
 
 
 def server() -> str:
@@ -92,8 +88,10 @@ def watch(upload_id: str) -> None:
         if upload.state is not UploadState.ADDED or upload.dataset_id is None:
             found = uploads.understood(darkroom, upload_id)
             looked = f"{count(upload.checked)} of {count(upload.received, 'picture')} looked at"
-            left = f", {duration(found.seconds_left)} left" if found.seconds_left else ""
+            known = found.seconds_left and upload.checked >= FIRST_GUESS
+            left = f", {duration(found.seconds_left or 0)} left" if known else ""
             markup.draw(markup.bar(upload.checked / max(upload.received, 1) / 2, looked + left))
+            markup.draw(markup.samples(samples.held_back()[:8]))
         elif unready(upload.dataset_id):
             instant = models.instant(darkroom, upload.dataset_id)
             share = 1 - instant.waiting / max(datasets.get(darkroom, upload.dataset_id).images, 1)

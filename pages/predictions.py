@@ -72,6 +72,7 @@ def progress(dataset_id: int) -> None:
 def ask(dataset: Dataset, model: Model) -> None:
     labels = datasets.labels(darkroom, dataset.id)
     coloured = [{"name": label.name, "color": label_colour(label.position)} for label in labels]
+    markup.draw(markup.chips(labels, most=24))
     happened = tryit(f"tryit-{dataset.id}", model.id, dataset.id, coloured, to_try(dataset, model))
     if corrected := happened["corrected"]:
         st.toast(f"The picture is now in the dataset as {corrected['label']}. The instant model learns it.")

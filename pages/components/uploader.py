@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import streamlit as st
+
 from pages.components.mounting import component
 from pages.parts.theme import label_colour
 
@@ -37,3 +39,8 @@ def uploader(
     }
     done: dict[str, Any] | None = _mount(key, data, needs=("sending.js",))["done"]
     return done
+
+
+def just_added(key: str) -> bool:
+    """Pictures were added in this very run: the uploader must be drawn once more, to say where they are."""
+    return bool(st.session_state.get(key, {}).get("done"))

@@ -15,6 +15,7 @@ from pages.parts.theme import PLOTLY_CONFIG, plotly_template
 SHORT = 18  # characters of a label beside an axis
 NUMBERS_UP_TO = 16  # labels; with more of them the cells are too small to read in
 COLOURS = [[0, "rgba(138,131,123,0.10)"], [0.001, "rgba(242,85,61,0.10)"], [1, "#F2553D"]]
+ON_ACCENT = "#131110"
 CONFIG = {**PLOTLY_CONFIG, "modeBarButtons": [["toImage"]]}
 
 
@@ -24,19 +25,23 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     heat = go.Heatmap(z=shares, zmin=0, zmax=1, xgap=2, ygap=2, showscale=False, hoverinfo="skip", colorscale=COLOURS)
     true, said = np.nonzero(confusion)
+    small = len(labels) <= NUMBERS_UP_TO
+    numbers = [
+        _numbers(confusion, true[strong], said[strong], colour)
+        for strong, colour in ((shares[true, said] > 0.4, ON_ACCENT), (shares[true, said] <= 0.4, ink))
+    ]
     # Heat map cells cannot be selected: what is clicked is an unseen marker over each one.
-    inks = ["#131110" if shares[t, s] > 0.4 else ink for t, s in zip(true, said, strict=True)]
     cells = go.Scatter(
         x=said,
         y=true,
-        mode="markers+text" if len(labels) <= NUMBERS_UP_TO else "markers",
-        text=[count(int(confusion[t, s])) for t, s in zip(true, said, strict=True)],
-        textfont={"color": inks, "size": 14},
-        marker={"symbol": "square", "size": 34 if len(labels) <= NUMBERS_UP_TO else 12, "opacity": 0},
+        mode="markers",
+        marker={"symbol": "square", "size": 34 if small else 12, "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=np.stack([true, said], axis=1),
-        hovertext=[_words(int(confusion[t, s]), labels[t], labels[s]) for t, s in zip(true, said, strict=True)],
+        hovertext=[
+            _words(int(confusion[t, s]), labels[t], labels[s])
+            for t, s in zip(true.tolist(), said.tolist(), strict=True)
+        ],
         hoverinfo="text",
     )
     axis: dict[str, Any] = {
@@ -48,13 +53,14 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
         "tickfont": {"color": ink},
         "fixedrange": True,
     }
-    figure = go.Figure([heat, cells])
+    figure = go.Figure([heat, *(numbers if small else []), cells])
     figure.update_layout(
         template=plotly_template(),
         height=max(340, min(900, 110 + 46 * len(labels))),
         font={"color": ink},
         xaxis={**axis, "side": "top", "title": {"text": "The model says"}},
         yaxis={**axis, "autorange": False, "range": [len(labels) - 0.5, -0.5], "title": {"text": "The picture shows"}},
+        showlegend=False,
         clickmode="event+select",
         dragmode=False,
     )
@@ -66,8 +72,17 @@ def clicked(event: Any) -> tuple[int, int] | None:
     points = event.selection.points if event else []
     if not points:
         return None
-    true, said = points[0]["customdata"][:2]
-    return int(true), int(said)
+    return int(points[0]["y"]), int(points[0]["x"])
+
+
+def _numbers(confusion: NDArray[np.int64], true: NDArray[np.int64], said: NDArray[np.int64], colour: str) -> go.Scatter:
+    """The counts of some cells in one colour, which a selection does not fade."""
+    texts = [count(int(confusion[t, s])) for t, s in zip(true, said, strict=True)]
+    font = {"color": colour, "size": 14}
+    keep = {"textfont": {"color": colour}}
+    return go.Scatter(
+        x=said, y=true, mode="text", text=texts, textfont=font, hoverinfo="skip", selected=keep, unselected=keep
+    )
 
 
 def _words(pictures: int, true: str, said: str) -> str:

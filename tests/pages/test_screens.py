@@ -42,7 +42,7 @@ def test_an_address_that_leads_nowhere_gets_a_sentence(visit: Visit, studio: Stu
     app = visit(screen, **{name: 999})
     assert calm(app)
     assert "999" in app.warning[0].value or "not known any more" in app.warning[0].value
-    assert app.get("page_link")
+    assert "Back to Home" in [button.label for button in app.button]
 
 
 @pytest.mark.parametrize("value", ["1e9", "../etc", "<b>", "٣"])
@@ -59,7 +59,14 @@ def test_a_dataset_shows_its_counts_its_labels_and_how_good_its_first_model_is(v
     app = visit("datasets", dataset=dataset_id)
     assert "78 pictures in 2 labels" in words(app)
     assert "Gets 93 of 100 right, give or take 3, on 75 pictures" in words(app)
-    assert app.get("pills")[0].options == ["All 78", "apple 70", "pear 5", "No label 3"]
+    chips = [option.content for option in app.get("pills")[0].proto.options]
+    assert chips == ["All 78", "apple 70", "pear 5", "No label 3"]
+
+
+def test_a_page_in_the_address_shows_that_page(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5})
+    first, second = (words(visit("datasets", dataset=dataset_id, page=page)) for page in (1, 2))
+    assert (first.count('"revision"'), second.count('"revision"')) == (60, 15)
 
 
 @pytest.mark.parametrize(("label", "shown"), [("all", 60), ("none", 3), ("trash", 0)])
