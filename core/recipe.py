@@ -182,7 +182,7 @@ def _batch_size(images: int, most: int) -> int:
 def _learning_rate(card: architectures.Architecture, optimizer: str) -> float:
     # A dense layer of ten thousands of inputs answers a large step with a leap.
     adaptive = 1e-4 if card.pretrained else 3e-4 if card.name in ("plain-cnn", "three-block-cnn") else 1e-3
-    return {"sgd": 50 * adaptive, "rmsprop": adaptive / 3}.get(optimizer, adaptive)
+    return {"sgd": 20 * adaptive, "rmsprop": adaptive / 3}.get(optimizer, adaptive)
 
 
 def from_dict(values: Mapping[str, Any]) -> Recipe:
