@@ -60,9 +60,8 @@ def page(studio: Studio, dataset_id: int, where: Where, offset: int = 0, limit: 
 def cover(studio: Studio, dataset_id: int, most: int = 8) -> list[Image]:
     """A few images of as many labels as possible, to know the dataset by."""
     there = labels(studio, dataset_id)[:most]
-    each = -(-most // len(there)) if there else 0
-    by_label = [studio.store.images.page(dataset_id, Where(label_id=one.id), 0, each) for one in there]
-    mixed = [some[turn] for turn in range(each) for some in by_label if turn < len(some)]
+    by_label = [studio.store.images.page(dataset_id, Where(label_id=one.id), 0, most) for one in there]
+    mixed = [some[turn] for turn in range(most) for some in by_label if turn < len(some)]
     return mixed[:most] or studio.store.images.page(dataset_id, Where(), 0, most)
 
 

@@ -7,26 +7,24 @@ import time
 
 import streamlit as st
 
-from core import datasets, models, runs, samples, uploads
-from core.records import Dataset, RunState, UploadState
+from core import datasets, models, runs
+from core.records import Dataset, RunState
 from pages import studio
-from pages.components.uploader import just_added, uploader
+from pages.beginning import drop_area, getting_ready
+from pages.components.uploader import just_added
 from pages.parts import frame, links, markup, states, tiles
-from pages.parts.text import count, duration, file_size
+from pages.parts.text import count, file_size
 
 MOST_DATASETS, MOST_MODELS = 6, 3
-FIRST_GUESS = 20  # pictures looked at before a time left means something
 darkroom = studio()
 
 
 def page() -> None:
     everything = datasets.all_of(darkroom)
     if upload_id := st.query_params.get("upload"):
-        getting_ready(upload_id)
-        st.stop()
+        return getting_ready(darkroom, upload_id)
     if not everything or just_added("first"):
-        empty()
-        st.stop()
+        return drop_area(darkroom)
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
         frame.head("Your darkroom", server())
@@ -44,77 +42,6 @@ def server() -> str:
     gpus = [one for one in devices if one != "cpu"]
     runs_on = f"{count(len(gpus), 'graphics card')}" if gpus else f"{count(os.cpu_count() or 1, 'processor core')}"
     return f"Your pictures and models stay on this server: {runs_on}, {file_size(darkroom.files.free_bytes())} free."
-
-
-def empty() -> None:
-    frame.head("Teach a computer to see", "Drop labelled pictures. Seconds later a first model tells them apart.")
-    if done := uploader("first", None):
-        st.switch_page("pages/datasets.py", query_params={"dataset": str(done["dataset_id"])})
-    names = samples.held_back()[:6]
-    with st.container(key="samples", horizontal=True, vertical_alignment="center", gap="medium"):
-        if names:
-            markup.draw(markup.samples(names))
-        with st.container(gap="xsmall"):
-            markup.draw(
-                markup.words("No pictures at hand?"),
-                markup.words("Eight kinds of road signs, drawn by Darkroom itself, are ready to try.", quiet=True),
-            )
-            if st.button("Try it with sample pictures", icon=":material/traffic:"):
-                st.query_params["upload"] = samples.add(darkroom).id
-                st.rerun()
-
-
-def getting_ready(upload_id: str) -> None:
-    """From the click on the sample pictures to a model that answers; the address keeps the place."""
-    upload = uploads.get(darkroom, upload_id)
-    if upload.state is UploadState.CANCELLED:
-        frame.head(upload.name)
-        states.problem("This upload was cancelled. Nothing was added. Go to Home and start again.")
-    elif upload.dataset_id is None or unready(upload.dataset_id):
-        frame.head(upload.name, "The sample pictures are looked at, then a first model learns from them.")
-        watch(upload_id)
-    else:
-        ready(datasets.get(darkroom, upload.dataset_id))
-
-
-def unready(dataset_id: int) -> bool:
-    return models.instant(darkroom, dataset_id).state in ("indexing", "fitting")
-
-
-@st.fragment(run_every=1.0)
-def watch(upload_id: str) -> None:
-    with states.sentences():
-        upload = uploads.get(darkroom, upload_id)
-        if upload.state is not UploadState.ADDED or upload.dataset_id is None:
-            found = uploads.understood(darkroom, upload_id)
-            looked = f"{count(upload.checked)} of {count(upload.received, 'picture')} looked at"
-            known = found.seconds_left and upload.checked >= FIRST_GUESS
-            left = f", {duration(found.seconds_left or 0)} left" if known else ""
-            markup.draw(markup.bar(upload.checked / max(upload.received, 1) / 2, looked + left))
-            markup.draw(markup.samples(samples.held_back()[:8]))
-        elif unready(upload.dataset_id):
-            instant = models.instant(darkroom, upload.dataset_id)
-            share = 1 - instant.waiting / max(datasets.get(darkroom, upload.dataset_id).images, 1)
-            markup.draw(markup.bar(0.5 + share / 2, instant.sentence))
-            markup.draw(markup.contact_sheet(datasets.cover(darkroom, upload.dataset_id, 16), across=8))
-        else:
-            st.rerun()
-
-
-def ready(dataset: Dataset) -> None:
-    """The sample pictures are in, and the first model answers."""
-    instant = models.instant(darkroom, dataset.id)
-    frame.head("Your first model is ready", f"It learned from the {count(dataset.images)} pictures of {dataset.name}.")
-    if (model := instant.model) is None:
-        states.problem(instant.sentence)
-        st.stop()
-    markup.draw(markup.score(model.accuracy, model.interval, models.sentence(model), large=True))
-    markup.draw(markup.contact_sheet(datasets.cover(darkroom, dataset.id, 16), across=8))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        links.go(
-            "Try it on pictures it has never seen", "predictions", "center_focus_strong", "primary", dataset=dataset.id
-        )
-        links.go("Look at its pictures", "datasets", "photo_library", "secondary", dataset=dataset.id)
 
 
 def show_runs(everything: list[Dataset]) -> None:

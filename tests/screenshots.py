@@ -11,8 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Page
@@ -48,12 +47,11 @@ class Shot:
 def main(wanted: list[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
-        with living(browser, lambda _studio: EMPTY, wanted) as taken:
-            done = taken
-        with living(browser, full, wanted) as taken:
-            done += taken
+        done: list[str] = []
+        for prepare in (empty, full, odd):
+            done += visit(browser, prepare, wanted)
     contact_page(done)
-    for name, source in (("home", "home"), ("training", "run-live"), ("try-it", "try-answered")):
+    for name, source in (("home", "home-first"), ("training", "run-live"), ("try-it", "try-answered")):
         picture = OUT / f"{source}-dark-desk.png"
         if picture.exists():
             README.mkdir(parents=True, exist_ok=True)
@@ -61,9 +59,8 @@ def main(wanted: list[str]) -> None:
     print(f"{len(done)} pictures in {OUT}; open {OUT / 'index.html'}")
 
 
-@contextmanager
-def living(browser: Browser, prepare: Callable[[Studio], list[Shot]], wanted: list[str]) -> Iterator[list[str]]:
-    """The app on a scratch folder; gives the names of the pictures taken of it. Ends and removes everything after."""
+def visit(browser: Browser, prepare: Callable[[Studio], list[Shot]], wanted: list[str]) -> list[str]:
+    """Runs the app on a scratch folder, and ends and removes it all after; gives the names of the pictures taken."""
     with tempfile.TemporaryDirectory(prefix="darkroom-shots-") as folder:
         port = free_port()
         environment = {"DARKROOM_HOME": folder, "DARKROOM_PORT": str(port), "DARKROOM_IDLE_EXIT_S": "120"}
@@ -71,7 +68,7 @@ def living(browser: Browser, prepare: Callable[[Studio], list[Shot]], wanted: li
         try:
             with serve("app:app", environment, port) as address:
                 shots = [shot for shot in prepare(studio) if shot.name in (wanted or [shot.name])]
-                yield [name for look in LOOKS for name in take(browser, address, shots, look)]
+                return [name for look in LOOKS for name in take(browser, address, shots, look)]
         finally:
             studio.services.stop(trainers=True)  # type: ignore[attr-defined]
             studio.decoder.close()
@@ -113,18 +110,13 @@ def tall(page: Page) -> int:
     return height + 8
 
 
-EMPTY = [
-    Shot("home-empty", "/"),
-    Shot("datasets-empty", "/datasets"),
-    Shot("label-empty", "/label"),
-    Shot("train-empty", "/train"),
-    Shot("models-empty", "/models"),
-    Shot("try-empty", "/try"),
-]
+def empty(_studio: Studio) -> list[Shot]:
+    """Nothing there yet."""
+    return [Shot(f"{name or 'home'}-empty", f"/{name}") for name in ("", "datasets", "label", "train", "models", "try")]
 
 
 def full(studio: Studio) -> list[Shot]:
-    """Two real datasets, a model of each kind, a run at work, and odd names; then the shots of all that."""
+    """Two real datasets, a model of each kind, a run at work and one that waits."""
     uploads.import_path(studio, SAMPLES, "Road signs")
     if DEMO.exists():
         uploads.import_path(studio, DEMO, "Clothes")
@@ -132,7 +124,6 @@ def full(studio: Studio) -> list[Shot]:
     wait(lambda: all(models.instant(studio, one.id).state == "ready" for one in datasets.all_of(studio)))
     done = runs.start(studio, shown.id, "mlp", 6)
     wait(lambda: runs.get(studio, done.id).state.final)
-    odd = odd_dataset(studio)
     live = runs.start(studio, shown.id, "three-block-cnn", 40)
     waiting = runs.start(studio, shown.id, "plain-cnn", 10)
     wait(lambda: runs.get(studio, live.id).epoch >= 6 or runs.get(studio, live.id).state.final)
@@ -143,12 +134,12 @@ def full(studio: Studio) -> list[Shot]:
     return [
         Shot("run-live", f"/train?run={live.id}", wait_ms=2500),
         Shot("home", "/"),
+        Shot("home-first", "/", whole=False, looks=LOOKS[:1]),
         Shot("run-waiting", f"/train?run={waiting.id}"),
         Shot("run-done", f"/train?run={done.id}", wait_ms=2500),
         Shot("train", f"/train?dataset={shown.id}"),
         Shot("datasets", "/datasets"),
         Shot("dataset", f"/datasets?dataset={shown.id}", wait_ms=1500),
-        Shot("dataset-odd", f"/datasets?dataset={odd}", wait_ms=1500),
         Shot("label", f"/label?dataset={shown.id}", whole=False, wait_ms=1500),
         Shot("models", "/models"),
         Shot("model", f"/models?model={instant.id}", wait_ms=2000),
@@ -156,8 +147,23 @@ def full(studio: Studio) -> list[Shot]:
         Shot("try", f"/try?dataset={signs.id}"),
         Shot("try-answered", f"/try?dataset={signs.id}", act=ask, wait_ms=1500, looks=LOOKS[:1]),
         Shot("system", "/system"),
+    ]
+
+
+def odd(studio: Studio) -> list[Shot]:
+    """What is hard on a layout, and what goes wrong."""
+    uploads.import_path(studio, SAMPLES, "Road signs")
+    many, lonely = odd_dataset(studio), one_label(studio)
+    wait(lambda: models.instant(studio, many).state == "ready")
+    model = models.instant(studio, many).model
+    assert model is not None
+    return [
+        Shot("home-odd", "/"),
+        Shot("dataset-odd", f"/datasets?dataset={many}", wait_ms=1500),
+        Shot("label-odd", f"/label?dataset={many}", wait_ms=1500),
+        Shot("model-odd", f"/models?model={model.id}", wait_ms=2000),
         Shot("nowhere", "/models?model=999"),
-        Shot("one-label", f"/train?dataset={one_label(studio)}", act=start, looks=LOOKS[:1]),
+        Shot("one-label", f"/train?dataset={lonely}", act=start, looks=LOOKS[:1]),
     ]
 
 

@@ -108,3 +108,12 @@ def test_a_finished_run_says_how_good_its_model_is_and_offers_it(visit: Visit, s
     assert calm(app)
     assert "Gets 93 of 100 right" in words(app) and "It took about 1 minute" in words(app)
     assert [button.label for button in app.button][:1] == ["Try it"]
+
+
+def test_the_sample_pictures_are_one_click_away(visit: Visit, studio: Studio) -> None:
+    app = visit("home")
+    next(button for button in app.button if button.label == "Try it with sample pictures").click().run()
+    assert calm(app)
+    upload = studio.store.uploads.get(str(app.query_params["upload"]))
+    assert upload.add_when_ready
+    assert "looked at" in words(app)
