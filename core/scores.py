@@ -51,7 +51,8 @@ def wilson_interval(correct: int, count: int, z: float = 1.959964) -> tuple[floa
     share, square = correct / count, z * z / count
     middle = (share + square / 2) / (1 + square)
     reach = z / (1 + square) * math.sqrt(share * (1 - share) / count + square / (4 * count))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    # At 0 and 1 the bound is the share itself; rounding must not leave it outside.
+    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
 
 
 def score(targets: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], labels: Sequence[str]) -> Scores:

@@ -14,7 +14,7 @@ from core.studio import Where
 from pages import studio
 from pages.components.tryit import tryit
 from pages.parts import frame, markup, pickers, states, tiles
-from pages.parts.text import ago, percent
+from pages.parts.text import ago, literal, percent
 from pages.parts.theme import label_colour
 
 MOST = 12
@@ -75,7 +75,8 @@ def ask(dataset: Dataset, model: Model) -> None:
     markup.draw(markup.chips(labels, most=24))
     happened = tryit(f"tryit-{dataset.id}", model.id, dataset.id, coloured, to_try(dataset, model))
     if corrected := happened["corrected"]:
-        st.toast(f"The picture is now in the dataset as {corrected['label']}. The instant model learns it.")
+        label = literal(str(corrected["label"]))
+        st.toast(f"The picture is now in the dataset as {label}. The instant model learns it.")
 
 
 def to_try(dataset: Dataset, model: Model) -> list[dict[str, str]]:

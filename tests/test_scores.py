@@ -50,3 +50,10 @@ def test_of_nothing_counted_nothing_is_known() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
     with pytest.raises(ValueError, match="0 targets"):
         score(np.zeros(0, np.int64), np.zeros((0, 2)), LABELS[:2])
+
+
+@pytest.mark.parametrize("count", range(1, 200))
+def test_the_interval_holds_the_accuracy_it_belongs_to(count: int) -> None:
+    for correct in (0, count // 2, count):
+        low, high = wilson_interval(correct, count)
+        assert 0 <= low <= correct / count <= high <= 1

@@ -15,6 +15,8 @@ from core.running.processes import Detached, spawn, tail
 from core.settings import Settings
 from core.studio import Files
 
+# A thread of torch that waits gives its core away: spinning costs several times the CPU once anybody else is at work.
+_TRAINER = {"OMP_WAIT_POLICY": "passive"}
 _DEVICE = "CUDA_VISIBLE_DEVICES"
 LOG_TAIL_BYTES = 2000
 EXIT_S = 2.0
@@ -34,7 +36,7 @@ class LocalEngine:
         device = self._free_device()
         log = self._files.log(f"run-{run.id}.{attempt}")
         # A number is a CUDA device: the trainer sees that one and no other.
-        extra = {_DEVICE: device} if device.isdigit() else {}
+        extra = _TRAINER | ({_DEVICE: device} if device.isdigit() else {})
         child = spawn(self._settings, ["core.trainer", str(run.id), str(attempt)], log, extra)
         handle = handles.identity(child.pid)
         self._children[handle], self._handles[run.id, attempt], self._device[handle] = child, handle, device

@@ -99,7 +99,9 @@ def _look(pid: int) -> tuple[bool, str]:
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
         except (FileNotFoundError, ProcessLookupError):
             raise ProcessLookupError(pid) from None
-        return fields[0] not in _ENDED, f"{_boot()}-{fields[19]}"
+        # While other threads of it still end, its locks may be held and nobody can reap it: that is not dead yet.
+        ended = fields[0] in _ENDED and int(fields[17]) <= 1
+        return not ended, f"{_boot()}-{fields[19]}"
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE, f"{_boot()}-{process.create_time():.2f}"

@@ -1,4 +1,7 @@
-"""One Chromium and one misbehaving server for all component tests; each test begins with a fresh world."""
+"""One Chromium and one misbehaving server for all component tests; each test begins with a fresh world.
+
+Both end with the package: while Playwright lives, nobody else in this process may run an event loop.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ from playwright.sync_api import Browser
 from tests.browser import chromium, serve
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(browser: Browser) -> Iterator[str]:
     """Where the server is; asking for the browser first skips the test before a server was started in vain."""
     with serve("tests.components.fake:app") as at:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +87,27 @@ def test_terminating_a_dead_process_does_nothing() -> None:
     process.wait()
     handles.terminate(handle)
     handles.kill_group(handle)
+
+
+ITS_MAIN_THREAD_ENDS = """
+import ctypes, platform, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+print("ready", flush=True)
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)  # exit: of this thread alone
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a process does not outlive its main thread")
+def test_a_process_whose_other_threads_still_run_is_not_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ITS_MAIN_THREAD_ENDS], stdout=subprocess.PIPE)
+    assert process.stdout
+    with process.stdout:
+        process.stdout.readline()
+    handle = handles.identity(process.pid)
+    stat = Path(f"/proc/{process.pid}/stat")
+    while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    assert handles.is_alive(handle)
+    process.kill()
+    process.wait()
+    assert not handles.is_alive(handle)
