@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv as csv_format
 import hashlib
-import io
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from core import models, names
+from core import models, names, tables
 from core.errors import Refused
 from core.records import Answer, Model, Prediction
 from core.studio import Studio
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def predict(studio: Studio, model_id: int, picture: bytes, name: str) -> tuple[Prediction, Answer]:
@@ -51,30 +47,21 @@ def csv(studio: Studio, dataset_id: int) -> Iterator[str]:
     """The dataset's predictions as CSV, newest first. Names that a spreadsheet would run as formulas are quoted."""
     studio.store.datasets.get(dataset_id)
     kept = studio.store.predictions.all(dataset_id, limit=100_000)
-    yield _line(["file", "model", "label", "confidence", "second", "second confidence", "corrected to", "milliseconds"])
+    yield tables.line(
+        ["file", "model", "label", "confidence", "second", "second confidence", "corrected to", "milliseconds"]
+    )
     for one in kept:
         first, *rest = one.ranked
         second = rest[0] if rest else None
-        yield _line(
+        yield tables.line(
             [
-                _harmless(one.name),
+                one.name,
                 one.model_id,
-                _harmless(first.label),
+                first.label,
                 f"{first.confidence:.4f}",
-                _harmless(second.label) if second else "",
+                second.label if second else "",
                 f"{second.confidence:.4f}" if second else "",
-                _harmless(one.corrected_label or ""),
+                one.corrected_label or "",
                 f"{one.milliseconds:.1f}",
             ]
         )
-
-
-def _harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _line(values: list[object]) -> str:
-    out = io.StringIO()
-    csv_format.writer(out).writerow(values)
-    return out.getvalue()

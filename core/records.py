@@ -104,6 +104,7 @@ class Image:
     revision: int  # grows with every change of this image; writers say which one they saw
     added_at: float
     deleted_at: float | None = None
+    origin: str = ""  # name of the dataset it came from when datasets were merged; empty: it was uploaded here
 
 
 @dataclass(frozen=True, slots=True)

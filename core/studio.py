@@ -104,6 +104,7 @@ class NewImage:
     height: int
     format: str
     bytes: int
+    origin: str = ""  # name of the dataset it came from
 
 
 @dataclass(frozen=True, slots=True)

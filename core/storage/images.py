@@ -23,6 +23,7 @@ _ORDER = {
     "mixed": (image.c.sha256,),  # as good as drawn by lot
 }
 _STATE = ("label_id", "split", "deleted_at")
+_FACTS = ("sha256", "name", "width", "height", "format", "bytes", "origin")
 
 
 class Images:
@@ -244,7 +245,7 @@ def _after(row: RowMapping, change: Change, labels: Mapping[str, int]) -> dict[s
 
 
 def _new_row(dataset_id: int, new: NewImage, state: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {name: getattr(new, name) for name in ("sha256", "name", "width", "height", "format", "bytes")}
+    facts = {name: getattr(new, name) for name in _FACTS}
     return {"dataset_id": dataset_id, "revision": 1, "added_at": now(), **facts, **state}
 
 

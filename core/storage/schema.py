@@ -59,6 +59,7 @@ image = Table(
     Column("revision", Integer, nullable=False),
     Column("added_at", Float, nullable=False),
     Column("deleted_at", Float),
+    Column("origin", String, nullable=False),  # name of the dataset it came from; empty: it was uploaded here
     UniqueConstraint("dataset_id", "sha256"),
     Index("image_by_label", "dataset_id", "deleted_at", "label_id", "id"),
     Index("image_by_sha", "sha256"),
