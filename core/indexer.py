@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from core import uploads
+from core import surveys, uploads
 from core.embedded import open_studio
 from core.errors import NotFound, StudioError, Unavailable
 from core.index.backbone import SIDE, Backbone, usable_cores
@@ -198,6 +198,7 @@ class Indexer:
             self._fitting = None
         if complete:
             self._store.datasets.mark_fitted(dataset_id, dataset.labels_revision)
+            surveys.ask(self._studio, dataset_id)
         if model is not None:
             told = (dataset_id, dataset.labels_revision, model.accuracy, model.measured_n, self._clock() - began_s)
             log.info("dataset %d revision %d: accuracy %.4f on %d pictures, %.2f s", *told)

@@ -283,7 +283,28 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """Something worked out in the background over all pictures of a dataset: its findings, its map ..."""
+
+    dataset_id: int
+    kind: str  # one of `core.surveyor.KINDS`
+    wanted: int  # the labels_revision it was last asked for at
+    revision: int  # the labels_revision that `content` has seen; -1: there is none yet
+    at: float | None  # when it was finished
+    seconds: float  # that it took
+    pending: bool  # a newer one was asked for and is not there yet
+    progress: float | None  # 0..1 while it is worked out, else None
+    problem: str | None  # a sentence: why there is no newer one
+    content: dict[str, Any]  # small; large arrays stand in the file that it names
+
+    @property
+    def ready(self) -> bool:
+        """There is one, be it of yesterday's labels."""
+        return self.revision >= 0
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    name: str  # scheduler, indexer, predictor
+    name: str  # scheduler, indexer, predictor, surveyor
     heartbeat_at: float
     detail: dict[str, Any] = field(default_factory=dict)

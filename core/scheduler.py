@@ -84,7 +84,7 @@ class Process:
             self._idle.look(self._services)
             self._busy = bool(self._store.runs.all(states=(RunState.STARTING, RunState.RUNNING)))
             self._beat_s = time.monotonic()
-        self._children.tick(self._services)
+        self._children.tick(self._services, ["surveyor"] if self._store.surveys.due() else [])
         self._rules.tick()
         if now - self._logs_s >= LOGS_S:
             cap_logs(self._files.log("scheduler").parent)
@@ -126,6 +126,7 @@ class Idle:
             or bool(store.uploads.waiting())
             or store.vectors.todo_count() > 0
             or bool(store.datasets.stale())
+            or bool(store.surveys.due())
         )
 
 

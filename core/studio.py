@@ -33,6 +33,7 @@ from core.records import (
     RunState,
     Service,
     Split,
+    Survey,
     TrainingSpec,
     Upload,
     UploadItem,
@@ -341,6 +342,28 @@ class PredictionStore(Protocol):
     def correct(self, prediction_id: int, label: str, image_id: int) -> None: ...
 
 
+class SurveyStore(Protocol):
+    """What the surveyor is asked for, and what it found. A survey belongs to a dataset and a kind."""
+
+    def want(self, dataset_id: int, kind: str, anew: bool = False) -> Survey:
+        """Asks for a survey of the labels as they are now; `anew` even where there is one of just these labels."""
+
+    def get(self, dataset_id: int, kind: str) -> Survey | None: ...
+    def due(self) -> list[Survey]:
+        """Those to work out, longest wanted first; one that was begun three times and never ended is left alone.
+        Cheap: asked all the time."""
+
+    def begin(self, dataset_id: int, kind: str) -> None:
+        """Counts a try, before the work."""
+
+    def tell(self, dataset_id: int, kind: str, progress: float) -> None: ...
+    def put(self, dataset_id: int, kind: str, revision: int, seconds: float, content: Mapping[str, Any]) -> None:
+        """Replaces the survey of before."""
+
+    def fail(self, dataset_id: int, kind: str, revision: int, problem: str) -> None:
+        """There is none for these labels, and why. The one of before stays."""
+
+
 class ServiceStore(Protocol):
     def alive(self, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """The heartbeat of a service; as a write it also proves that the database takes writes."""
@@ -363,6 +386,7 @@ class Store:
     runs: RunStore
     models: ModelStore
     predictions: PredictionStore
+    surveys: SurveyStore
     services: ServiceStore
 
 
@@ -391,6 +415,9 @@ class Files(Protocol):
     def cache(self, name: str) -> Path: ...
     def vectors(self) -> Path: ...
     def lock(self, name: str) -> Path: ...
+    def survey(self, name: str) -> Path:
+        """Arrays that a survey's content names."""
+
     def keep_pictures(self, checked: Sequence[Checked]) -> None:
         """Links accepted files with `.thumb` and `.rgb` to their places, durably; the caller removes the sources."""
 

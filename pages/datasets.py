@@ -1,23 +1,24 @@
-"""Datasets: the list; and one dataset with its pictures, its labels and its instant model."""
+"""Datasets: the list; and one dataset, in one of several views, with its labels and its instant model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from core import datasets, models
-from core.records import Dataset, Image, Label
-from core.studio import Change, Where
-from pages import studio
-from pages.components.gallery import gallery
+from core.records import Dataset, Label
+from core.studio import Studio, Where
+from pages import pictures, studio
 from pages.components.uploader import just_added, uploader
-from pages.parts import filters, frame, instant, links, markup, pickers, states, tiles
-from pages.parts.text import count, literal
+from pages.parts import frame, instant, links, markup, pickers, states, tiles
+from pages.parts.text import count
 from pages.parts.theme import label_colour
 
-PAGE = 60
-DRAWN_ANEW = ("add", "undo", "restore")  # actions after which pictures may stand at other places
+# Name in the address -> name on the screen, and what draws it.
+VIEWS: dict[str, tuple[str, Callable[[Studio, Dataset, Sequence[Label]], None]]] = {
+    "pictures": ("Pictures", pictures.draw),
+}
 darkroom = studio()
 
 
@@ -51,7 +52,7 @@ def one(dataset: Dataset) -> None:
         coloured = [{"name": label.name, "color": label_colour(label.position)} for label in labels]
         if uploader("add", dataset.id, dataset.name, coloured):
             st.rerun()
-    pictures(dataset, labels)
+    view(dataset, labels)
 
 
 def instant_card(dataset_id: int, working: bool) -> None:
@@ -104,46 +105,13 @@ def remove(dataset: Dataset) -> None:
             st.switch_page("pages/datasets.py")
 
 
-def pictures(dataset: Dataset, labels: Sequence[Label]) -> None:
-    store = darkroom.store.images
-    unlabelled, trash = (store.count(dataset.id, where) for where in (Where(unlabelled=True), Where(deleted=True)))
-    if not dataset.images and not trash:
+def view(dataset: Dataset, labels: Sequence[Label]) -> None:
+    """One of the ways to look at a dataset, as `?view=`."""
+    if not dataset.images and not darkroom.store.images.count(dataset.id, Where(deleted=True)):
         return states.empty("No pictures yet", "Drop a folder above. Each folder name in it becomes a label.")
-    markup.section("Pictures")
-    shown = filters.sieve(labels, dataset.images, unlabelled, trash)
-    sheet = st.container()  # above the pages, but drawn once the page is known
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        total = store.count(dataset.id, shown.where)
-        at = st.pagination(-(-total // PAGE), key="page", bind="query-params") if total > PAGE else 1
-        undo(dataset)
-    found, _ = datasets.page(darkroom, dataset.id, shown.where, (at - 1) * PAGE, PAGE)
-    with sheet:
-        if shown.trash:
-            return in_trash(dataset, found)
-        again = [one for one in store.actions(dataset.id) if one.kind in DRAWN_ANEW]
-        name = f"{dataset.id}|{shown.name}|{at}|{again[0].id if again else 0}"
-        named = [{"id": one.id, "name": one.name, "color": label_colour(one.position)} for one in labels]
-        gallery("sheet", dataset.id, [row(image) for image in found], named, page=name)
-
-
-def row(image: Image) -> dict[str, object]:
-    keys = ("id", "revision", "label", "label_id", "name", "width", "height")
-    return {key: getattr(image, key) for key in keys} | {"split": str(image.split)}
-
-
-def in_trash(dataset: Dataset, found: Sequence[Image]) -> None:
-    markup.draw(markup.hung(found))
-    if found and st.button(f"Put these {count(len(found), 'picture')} back", icon=":material/restore_from_trash:"):
-        changes = [Change(image.id, image.revision, deleted=False) for image in found]
-        datasets.change(darkroom, dataset.id, "restore", changes)
-        st.rerun()
-
-
-def undo(dataset: Dataset) -> None:
-    action = datasets.last_action(darkroom, dataset.id)
-    if action and st.button(f"Undo: {literal(action.summary)}", type="tertiary", icon=":material/undo:"):
-        datasets.undo(darkroom, action.id)
-        st.rerun()
+    names = {name: title for name, (title, _) in VIEWS.items()}
+    chosen = pickers.pills("View", "view", names, "pictures", lambda: None)
+    VIEWS[chosen][1](darkroom, dataset, labels)
 
 
 with states.sentences():

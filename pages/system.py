@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -19,7 +20,9 @@ SERVICES = {
     "scheduler": "Starts trainings and revives the other processes",
     "indexer": "Looks at new pictures and fits the instant models",
     "predictor": "Answers pictures on the Try it screen",
+    "surveyor": "Works out what takes longer, when it is asked for",
 }
+ON_DEMAND = ("surveyor",)  # not there while there is nothing to do
 SILENT_S = 20.0  # a heartbeat older than this means nobody is there
 LIBRARIES = ("streamlit", "plotly", "torch", "timm", "onnxruntime", "scikit-learn", "pillow")
 darkroom = studio()
@@ -48,10 +51,10 @@ def services() -> None:
             for name, words in SERVICES.items():
                 with st.container(border=True, height="stretch"):
                     markup.draw(
-                        markup.state(f"{name.capitalize()}: {heard(found.get(name), now)}", light(found.get(name), now))
+                        markup.state(f"{name.capitalize()}: {heard(name, found, now)}", light(name, found, now))
                     )
                     markup.draw(markup.words(words, quiet=True, small=True))
-        if any(light(found.get(name), now) == "warn" for name in SERVICES):
+        if any(light(name, found, now) == "warn" for name in SERVICES):
             states.problem(
                 "Something that should run does not answer. Its log below says why. The scheduler revives the others "
                 "by itself within seconds; it is started again with the button."
@@ -60,18 +63,20 @@ def services() -> None:
                 darkroom.services.wake()
 
 
-def heard(service: Service | None, now: float) -> str:
-    if service is None:
-        return "not started yet"
-    return (
-        "at work"
-        if now - service.heartbeat_at < SILENT_S
-        else f"silent, last heard of {ago(service.heartbeat_at, now)}"
-    )
+def heard(name: str, services: Mapping[str, Service], now: float) -> str:
+    service = services.get(name)
+    if service and now - service.heartbeat_at < SILENT_S:
+        return "at work"
+    if name in ON_DEMAND:
+        return "nothing to do"
+    return f"silent, last heard of {ago(service.heartbeat_at, now)}" if service else "not started yet"
 
 
-def light(service: Service | None, now: float) -> str:
-    return "good" if service and now - service.heartbeat_at < SILENT_S else "warn"
+def light(name: str, services: Mapping[str, Service], now: float) -> str:
+    service = services.get(name)
+    if service and now - service.heartbeat_at < SILENT_S:
+        return "good"
+    return "" if name in ON_DEMAND else "warn"
 
 
 def machine() -> dict[str, str]:

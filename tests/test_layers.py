@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "core/learning": {"torch", "torchvision", "timm", "onnx", "safetensors"},
     "core/trainer.py": {"torch"},  # where torch and storage meet
-    "core/scheduler.py": {"filelock"},  # there is one of each of these three
+    "core/scheduler.py": {"filelock"},  # there is one of each of these four
+    "core/surveyor.py": {"filelock"},
     "core/indexer.py": {"filelock"},
     "core/predictor.py": {"filelock", "multiprocessing"},  # the other end of the wire
     "core/graphs.py": {"onnx"},
@@ -102,7 +103,7 @@ def test_a_part_draws_what_it_is_handed_and_never_asks_the_studio(path: Path) ->
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to("core")], ids=str)
 def test_only_the_entry_points_open_a_studio(path: Path) -> None:
-    entry_points = {"indexer", "predictor", "trainer", "scheduler", "embedded", "commands", "__main__"}
+    entry_points = {"indexer", "surveyor", "predictor", "trainer", "scheduler", "embedded", "commands", "__main__"}
     if path.parts[1].removesuffix(".py") in entry_points:
         return
     assert not below(imported(ROOT / path), {"core.embedded"})

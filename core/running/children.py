@@ -1,10 +1,10 @@
-"""The long-lived children of the scheduler: indexer and predictor are started, adopted, revived and ended here."""
+"""The children of the scheduler that are no trainers: started, adopted, revived and ended here."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
@@ -16,7 +16,8 @@ from core.running.scheduler import Watch
 from core.settings import Settings
 from core.studio import Files
 
-NAMES = ("indexer", "predictor")
+NAMES = ("indexer", "predictor")  # always there
+ON_DEMAND = ("surveyor",)  # started when there is work for it, ends by itself when there is none
 BACK_OFF_S = (0.5, 30.0)  # first, longest
 HEALTHY_S = 30.0  # one that lived so long starts again without back-off
 HUNG_S = 120.0  # one whose heartbeat does not move for so long is killed
@@ -59,10 +60,11 @@ class _Child:
 class Children:
     def __init__(self, settings: Settings, files: Files, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._files, self._clock = settings, files, clock
-        self._children = {name: _Child(read_handle(files, name)) for name in NAMES}
+        self._children = {name: _Child(read_handle(files, name)) for name in (*NAMES, *ON_DEMAND)}
         self._watch, self._last_tick = Watch(), clock()
 
-    def tick(self, services: Mapping[str, Service]) -> None:
+    def tick(self, services: Mapping[str, Service], demanded: Collection[str] = ()) -> None:
+        """`demanded`: those of ON_DEMAND for which there is work."""
         now = self._clock()
         if now - self._last_tick > HUNG_S / 2:  # we slept, and so did they
             self._watch.forget()
@@ -72,7 +74,7 @@ class Children:
             if self._unchanged_s(name, child, beat, now) > HUNG_S and child.handle:
                 log.warning("the %s hangs and is started anew", name)
                 handles.clear_group(child.handle)
-            if not _lives(child):
+            if not _lives(child) and (name in NAMES or name in demanded):
                 self._revive(name, child, now)
 
     def end(self) -> None:
@@ -92,7 +94,7 @@ class Children:
     def _revive(self, name: str, child: _Child, now: float) -> None:
         if child.handle:
             handles.clear_group(child.handle)  # what it started itself and left behind
-            child.failures = 0 if now - child.started_s > HEALTHY_S else child.failures + 1
+            child.failures = 0 if now - child.started_s > HEALTHY_S or _left(child) else child.failures + 1
             first, longest = BACK_OFF_S
             child.not_before_s = now + min(longest, first * 2**child.failures) if child.failures else now
             child.handle = child.process = None
@@ -106,6 +108,11 @@ class Children:
         child.handle, child.started_s = handles.identity(child.process.pid), now
         write_handle(self._files, name, child.handle)
         log.info("%s started as %s", name, child.handle)
+
+
+def _left(child: _Child) -> bool:
+    """It ended because there was nothing left to do."""
+    return child.process is not None and child.process.poll() == 0
 
 
 def _lives(child: _Child) -> bool:

@@ -9,6 +9,7 @@ from core.storage.images import Images
 from core.storage.migrations import migrate
 from core.storage.models import Models, Predictions, Versions
 from core.storage.runs import Runs
+from core.storage.surveys import Surveys
 from core.storage.uploads import Uploads
 from core.storage.vectors import Services, VectorRows
 from core.studio import Store
@@ -33,5 +34,6 @@ def open_store(url: str) -> Store:
         runs=Runs(database),
         models=Models(database),
         predictions=Predictions(database),
+        surveys=Surveys(database),
         services=Services(database),
     )

@@ -37,6 +37,7 @@ class LocalFiles:
             "cache",
             "vectors",
             "locks",
+            "surveys",
         ):
             (root / name).mkdir(parents=True, exist_ok=True)
 
@@ -72,6 +73,9 @@ class LocalFiles:
 
     def lock(self, name: str) -> Path:
         return self._named("locks", f"{name}.lock")
+
+    def survey(self, name: str) -> Path:
+        return self._named("surveys", name)
 
     def keep_pictures(self, checked: Sequence[Checked]) -> None:
         folders: set[Path] = set()

@@ -252,6 +252,23 @@ prediction = Table(
     Column("image_id", ForeignKey("image.id")),
 )
 
+survey = Table(
+    "survey",
+    schema,
+    Column("dataset_id", ForeignKey("dataset.id"), primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("wanted", Integer, nullable=False),
+    Column("wanted_at", Float, nullable=False),
+    Column("pending", Boolean, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),  # begun and not ended: whoever dies of it has counted it
+    Column("at", Float),
+    Column("seconds", Float, nullable=False),
+    Column("progress", Float),
+    Column("problem", String),
+    Column("content", JSON, nullable=False),
+)
+
 service = Table(
     "service",
     schema,

@@ -91,3 +91,20 @@ def test_indexer_and_predictor_are_revived_adopted_and_ended(tmp_path: Path) -> 
     assert not handles.is_alive(indexer) and not handles.is_alive(first["predictor"])
     assert read_handle(lab.files, "indexer") == indexer  # adopted, not started anew
     assert lab.processes() == {}
+
+
+def test_a_surveyor_comes_when_something_is_asked_for_and_again_after_a_kill(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "home", background=False)
+    lab.services.wake()
+    lab.scheduler()
+    assert read_handle(lab.files, "surveyor") is None, "nobody is started for nothing"
+    dataset_id, _ = lab.dataset()
+    lab.store.surveys.want(dataset_id, "whatever")  # of a dataset not at rest: it waits
+    first = lab.child("surveyor")
+    lab.kill(first)
+    lab.until(lambda: lab.child("surveyor") != first, "another surveyor")
+    revision = lab.store.datasets.get(dataset_id).labels_revision
+    lab.store.datasets.mark_fitted(dataset_id, revision)
+    lab.until(lambda: not lab.store.surveys.due(), "it is dealt with")
+    lab.close()
+    assert lab.processes() == {}
