@@ -217,8 +217,19 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Metric:
     step: int
-    key: str  # train_loss, train_accuracy, val_loss, val_accuracy, learning_rate, images_per_s
+    key: str  # train_ and val_ loss and accuracy, learning_rate, images_per_s, memory_mb, utilisation
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a run said of the pictures of its film strip after an epoch; small."""
+
+    step: int
+    epoch: int
+    data: dict[
+        str, Any
+    ]  # said: per picture [[label index, share], ...]; maps: base64 a picture; shape: [rows, columns]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from core.records import (
     Answer,
     Dataset,
     Event,
+    Frame,
     Image,
     ItemState,
     Label,
@@ -287,18 +288,22 @@ class RunStore(Protocol):
         epoch: int,
         metrics: Sequence[Metric] = (),
         events: Sequence[tuple[str, dict[str, Any], float]] = (),
+        frames: Sequence[Frame] = (),
     ) -> Wish | None:
-        """One fenced transaction of a trainer: heartbeat, progress, metrics (upsert), events (kind, data, at).
+        """One fenced transaction of a trainer: heartbeat, progress, events (kind, data, at), upserts of the others.
 
         Raises PermissionError when the attempt was replaced or the run is over.
         """
 
     def end_attempt(self, run_id: int, attempt: int, exit_code: int | None, reason: str) -> None: ...
     def drop_metrics_after(self, run_id: int, attempt: int, step: int) -> None:
-        """On resume: rows beyond the checkpoint belong to work that will be done again. Fenced."""
+        """On resume: metrics and frames beyond the checkpoint belong to work that will be done again. Fenced."""
 
     def metrics(self, run_id: int, after_step: int = -1) -> list[Metric]:
         """By step, `step > after_step`."""
+
+    def frames(self, run_id: int, after_epoch: int = -1) -> list[Frame]:
+        """By epoch, `epoch > after_epoch`."""
 
     def events(self, run_id: int, after_id: int = 0) -> list[Event]: ...
     def log_event(self, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None: ...

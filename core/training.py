@@ -33,6 +33,7 @@ from core.records import Run, Split, TrainingSpec, Wish
 from core.running.context import RunContext, Stopped
 from core.settings import Settings
 from core.studio import Files, Store
+from core.watching import Watcher
 
 SAY_S = 1.0  # between two words about progress
 NO_VECTORS_S = 20.0  # the indexer gets no further: a run does without the vectors that are missing
@@ -52,6 +53,7 @@ class Training:
         self._folder.mkdir(exist_ok=True)
         self._checkpoints = Checkpoints(self._folder / "checkpoints", self._before_write)
         self._device = choose_device(settings.device)
+        self._watcher = Watcher(files, store, run, context, self._device)
         self._said_s = 0.0
         self._total_steps = run.total_steps
         self._stepped_epoch = 0
@@ -172,6 +174,7 @@ class Training:
             self._version.labels,
             self._checkpoints,
             head,
+            self._watcher.strip(self._images, self._index(cache, Split.TRAIN), self._index(cache, Split.VALIDATION)),
         )
         for event in training:
             self._hear(event)
@@ -197,6 +200,7 @@ class Training:
                         "train_accuracy": event.train_accuracy,
                         "learning_rate": event.learning_rate,
                         "images_per_s": event.images_per_s,
+                        **self._watcher.gauged(),
                     },
                 )
             case Checked():
@@ -215,6 +219,7 @@ class Training:
         self._total_steps = event.total_steps
         # What lies beyond the checkpoint will be done again, and measured again.
         self._store.runs.drop_metrics_after(self._run.id, self._run.attempt, event.resumed_at)
+        self._watcher.begin()
         self._advance(event.resumed_at, event.resumed_at * event.epochs // max(1, event.total_steps))
         if event.resumed_at:
             log.info("Resumed after step %d of %d.", event.resumed_at, event.total_steps)
@@ -235,6 +240,7 @@ class Training:
             # An epoch so short that nothing was said during it.
             values |= {"train_loss": event.train_loss, "train_accuracy": event.train_accuracy}
         self._context.measure(event.step, values)
+        self._watcher.saw(event)
         log.info(
             "Epoch %d of %d: %s of 100 right, loss %.4f%s",
             event.epoch,

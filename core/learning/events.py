@@ -45,6 +45,15 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What the network says of the pictures of the film strip, each in turn."""
+
+    said: tuple[tuple[tuple[int, float], ...], ...]  # (label, share): the best few and the right one, best first
+    maps: tuple[bytes, ...]  # class activation of the best label, a byte a place, 0..255
+    shape: tuple[int, int]  # rows and columns of a map
+
+
+@dataclass(frozen=True, slots=True)
 class Validated:
     """After every epoch; epoch 0 is the head that a run starts from."""
 
@@ -55,6 +64,7 @@ class Validated:
     val_loss: float
     val_accuracy: float
     best: bool  # the best so far
+    glimpse: Glimpse | None = None  # where there is a strip to look at
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from core import architectures
 from core.errors import StudioError
 from core.learning import augment
 from core.learning.checkpoint import Checkpoints
-from core.learning.events import Checked, Event, Finished, Prepared, Reason, Saved, Stepped, Validated
+from core.learning.events import Checked, Event, Finished, Glimpse, Prepared, Reason, Saved, Stepped, Validated
+from core.learning.glimpse import glimpse
 from core.learning.learner import Head, Learner, fingerprint, learning_rate, mix
 from core.recipe import Recipe
 
@@ -43,6 +44,7 @@ def train(
     labels: Sequence[str],
     checkpoints: Checkpoints,
     head: Head | None = None,
+    strip: Indices | None = None,
 ) -> Generator[Event]:
     """Yields Prepared first and Finished last; the best weights are then in `checkpoints`.
 
@@ -50,6 +52,7 @@ def train(
         pixels: may be a memory map; a batch is read at a time.
         targets: (N,) class indices.
         head: weight (K, D) and bias (K,) to begin with; epoch 0 then tells what they score.
+        strip: pictures of the validation part that every Validated says more about.
 
     Raises:
         StudioError: nothing to learn from or to check on; the checkpoints belong to other settings or pictures; the
@@ -72,7 +75,7 @@ def train(
         if learner.best is None and learner.step == 0 and (head is not None or recipe.epochs == 0):
             val_loss, val_accuracy = yield from _check(learner, source, validation_index)
             best = learner.end_epoch(val_loss, val_accuracy, epoch=0)
-            yield Validated(0, 0, None, None, val_loss, val_accuracy, best)
+            yield Validated(0, 0, None, None, val_loss, val_accuracy, best, _look(learner, source, strip))
 
         while learner.epoch < recipe.epochs and not learner.tired:
             # ---- learn from every picture once
@@ -94,7 +97,8 @@ def train(
             seen = _means(learner.sums)
             val_loss, val_accuracy = yield from _check(learner, source, validation_index)
             best = learner.end_epoch(val_loss, val_accuracy, learner.epoch + 1)
-            yield Validated(learner.step, learner.epoch, *seen, val_loss, val_accuracy, best)
+            shown = _look(learner, source, strip)
+            yield Validated(learner.step, learner.epoch, *seen, val_loss, val_accuracy, best, shown)
             if saver.due(SAVE_EPOCH_S):
                 yield saver.save()
     except GeneratorExit:
@@ -208,6 +212,12 @@ def _check(learner: Learner, source: _Source, index: Indices) -> Generator[Check
             said_s = time.monotonic()
             yield Checked(min(start + CHECK_BATCH, len(index)), len(index))
     return _means(sums)
+
+
+def _look(learner: Learner, source: _Source, strip: Indices | None) -> Glimpse | None:
+    if strip is None or not len(strip):
+        return None
+    return glimpse(learner.shown, *source.plain(strip))
 
 
 def _finished(learner: Learner, diverged: bool) -> Finished:

@@ -38,6 +38,11 @@ class Network(nn.Module):
         """Logits (N, K), vector (N, D), class maps (N, K, h, w)."""
         raise NotImplementedError
 
+    def glance(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, K) and the class map (N, h, w) of the most likely label alone, where that is cheaper."""
+        logits, _, maps = self.answer(pixels)
+        return logits, maps[torch.arange(len(maps), device=maps.device), logits.argmax(1)]
+
     def train(self, mode: bool = True) -> Network:
         super().train(mode)
         if self.frozen_norm:
@@ -134,9 +139,19 @@ class Hidden(Network):
         maps = (parts * self.slope(before)) @ self.last.weight.T  # (places, N, K)
         return self.last(vector), vector, maps.permute(1, 2, 0).reshape(*vector.shape[:1], -1, *self.shape[1:])
 
+    def glance(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """One label's map is a sum of features weighted from the logit backwards: no place has a sum of its own."""
+        features = self.body(pixels)
+        before = self.first(features.flatten(1))
+        logits = self.last(self.curve(before))
+        weights = (self.slope(before) * self.last.weight[logits.argmax(1)]) @ self.first.weight
+        return logits, (weights.view_as(features) * features).sum(1)
+
 
 class MobileNet(Hidden):
     """MobileNetV3: its hidden layer sees the mean of the features, so every place counts alike."""
+
+    glance = Network.glance
 
     def __init__(self, labels: int, dropout: float) -> None:
         network = timm.create_model("mobilenetv3_small_100")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from core.records import Metric, Run, Wish
+from core.records import Frame, Metric, Run, Wish
 from core.studio import RunStore
 
 BEAT_S = 0.5
@@ -54,6 +54,7 @@ class RunContext:
         self._step, self._total_steps, self._epoch = run.step, run.total_steps, run.epoch
         self._metrics: list[Metric] = []
         self._events: list[tuple[str, dict[str, Any], float]] = []
+        self._frames: list[Frame] = []
         self._wish: Stop | None = run.wish
         self._lock, self._sending, self._closed = threading.Lock(), threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._send_for_ever, name="heartbeat", daemon=True)
@@ -86,6 +87,10 @@ class RunContext:
         with self._lock:
             self._events.append((kind, dict(data or {}), time.time()))
 
+    def show(self, frame: Frame) -> None:
+        with self._lock:
+            self._frames.append(frame)
+
     # ---- asking ----
 
     @property
@@ -110,9 +115,10 @@ class RunContext:
             with self._lock:
                 metrics, self._metrics = self._metrics, []
                 events, self._events = self._events, []
+                frames, self._frames = self._frames, []
                 progress = (self._step, self._total_steps, self._epoch)
             try:
-                wish = self._runs.beat(self._run_id, self._attempt, self._handle, *progress, metrics, events)
+                wish = self._runs.beat(self._run_id, self._attempt, self._handle, *progress, metrics, events, frames)
             except PermissionError:
                 log.info("This attempt was replaced; it leaves everything to the newer one.")
                 self._leave()
@@ -123,6 +129,7 @@ class RunContext:
                     kept = metrics + self._metrics
                     self._metrics = kept[::2] if len(kept) > MOST_METRICS else kept
                     self._events = events + self._events
+                    self._frames = frames + self._frames
                 return False
         self._wish = wish or self._wish
         return True

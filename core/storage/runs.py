@@ -10,10 +10,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, RowMapping, case, delete, select, true, update
 
 from core.errors import NotFound
-from core.records import Event, Metric, Run, RunState, TrainingSpec, Wish
+from core.records import Event, Frame, Metric, Run, RunState, TrainingSpec, Wish
 from core.storage.database import Database, now
 from core.storage.schema import attempt as attempts
-from core.storage.schema import event, metric, model, run
+from core.storage.schema import event, frame, metric, model, run
 
 ACTIVE = (RunState.STARTING, RunState.RUNNING)
 MOVES: dict[RunState, set[RunState]] = {
@@ -104,6 +104,10 @@ class Runs:
             for row in self._db.rows(query)
         ]
 
+    def frames(self, run_id: int, after_epoch: int = -1) -> list[Frame]:
+        query = select(frame).where(frame.c.run_id == run_id, frame.c.epoch > after_epoch).order_by(frame.c.epoch)
+        return [Frame(row["step"], row["epoch"], row["data"]) for row in self._db.rows(query)]
+
     def events(self, run_id: int, after_id: int = 0) -> list[Event]:
         query = select(event).where(event.c.run_id == run_id, event.c.id > after_id).order_by(event.c.id)
         return [Event(**row) for row in self._db.rows(query)]
@@ -163,6 +167,7 @@ class Runs:
         epoch: int,
         metrics: Sequence[Metric] = (),
         events: Sequence[tuple[str, dict[str, Any], float]] = (),
+        frames: Sequence[Frame] = (),
     ) -> Wish | None:
         at = now()
         values = {
@@ -187,6 +192,8 @@ class Runs:
                 for m in metrics
             ]
             self._db.upsert(connection, metric, ("run_id", "step", "key"), rows)
+            shown = [{"run_id": run_id, "epoch": f.epoch, "step": f.step, "data": f.data} for f in frames]
+            self._db.upsert(connection, frame, ("run_id", "epoch"), shown)
             for kind, data, when in events:
                 connection.execute(event.insert().values(run_id=run_id, attempt=attempt, at=when, kind=kind, data=data))
         return Wish(row.wish) if row.wish else None
@@ -194,7 +201,8 @@ class Runs:
     def drop_metrics_after(self, run_id: int, attempt: int, step: int) -> None:
         fenced = select(run.c.id).where(_mine(run_id, attempt)).exists()
         with self._db.write() as connection:
-            connection.execute(delete(metric).where(metric.c.run_id == run_id, metric.c.step > step, fenced))
+            for table in (metric, frame):
+                connection.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step, fenced))
 
     def _say(self, connection: Connection, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None:
         connection.execute(event.insert().values(run_id=run_id, attempt=attempt, at=now(), kind=kind, data=data))

@@ -206,6 +206,15 @@ metric = Table(
     Column("value", Float),  # NULL: not a number
 )
 
+frame = Table(  # of the film strip
+    "frame",
+    schema,
+    Column("run_id", ForeignKey("run.id"), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
 event = Table(
     "event",
     schema,

@@ -50,4 +50,7 @@ def training(folder: Path, recipe: Recipe, count: int = 32, head: Head | None = 
     split = count * 3 // 4
     index = np.arange(count)
     device = torch.device("cpu")
-    return train(pixels, targets, index[:split], index[split:], recipe, device, LABELS, Checkpoints(folder), head)
+    rest = index[split:]
+    return train(
+        pixels, targets, index[:split], rest, recipe, device, LABELS, Checkpoints(folder), head, strip=rest[:3]
+    )
