@@ -122,6 +122,16 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What one action did to one image, from what to what."""
+
+    action: Action
+    label: tuple[str | None, str | None]
+    split: tuple[Split, Split]
+    deleted: tuple[bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     id: str  # 128 random bits, URL-safe
     dataset_id: int | None  # None: a new dataset is made when it is added

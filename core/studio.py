@@ -8,7 +8,7 @@ wires them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -34,6 +34,7 @@ from core.records import (
     RunState,
     Service,
     Split,
+    Step,
     Survey,
     TrainingSpec,
     Upload,
@@ -127,6 +128,10 @@ class Outcome:
     conflicts: tuple[int, ...]  # image ids that somebody changed since the given revision; left as they are
 
 
+# mixed: as good as drawn by lot, and the same every time; given: as `ids` has them
+Order = Literal["newest", "oldest", "name", "label", "split", "mixed", "given"]
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """A filter of images; every given part must hold."""
@@ -136,8 +141,9 @@ class Where:
     split: Split | None = None
     deleted: bool = False
     text: str = ""  # part of the name
+    origin: str | None = None  # name of the dataset it came from; "": it was uploaded here
     ids: tuple[int, ...] | None = None
-    order: Literal["newest", "oldest", "name", "label", "mixed"] = "newest"  # mixed: the same every time
+    order: Order = "newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +203,48 @@ class ImageStore(Protocol):
     ) -> Outcome:
         """One transaction and one action. The same `token` again changes nothing and gives the first outcome."""
 
+    def change_all(
+        self,
+        dataset_id: int,
+        kind: str,
+        say: Callable[[int], str],
+        where: Where,
+        to: Change,
+        who: str,
+        token: str | None = None,
+    ) -> Outcome:
+        """What `to` wants of every image that matches now, whoever it names: one transaction, one action. `say` makes
+        the summary from how many were changed."""
+
     def undo(self, action_id: int, who: str) -> Outcome:
-        """Takes an action back where nobody changed the image since. Raises NotFound, Conflict (already undone)."""
+        """Takes an action back where nobody changed the image since.
+
+        Raises NotFound, Conflict (already undone, or its images were removed for good).
+        """
 
     def actions(self, dataset_id: int, limit: int = 20) -> list[Action]:
         """Newest first."""
+
+    def untouched(self, actions: Sequence[Action]) -> set[int]:
+        """Ids of those that can be taken back as a whole: nothing later changed one of their images."""
+
+    def history(self, image_id: int) -> list[Step]:
+        """What was done to an image, newest first."""
+
+    def origins(self, dataset_id: int) -> dict[str, int]:
+        """Where the images came from, and how many; by name."""
+
+    def purge(self, before: float, limit: int) -> int:
+        """Removes for good what is in the trash since before then, save what a version holds; gives how many.
+
+        Their bytes are `leftovers` until their files are gone.
+        """
+
+    def leftovers(self, limit: int) -> list[str]:
+        """sha256s of images that were removed for good and whose files may still be there."""
+
+    def forget(self, sha256s: Sequence[str]) -> None:
+        """Their files are gone, or somebody names them again."""
 
 
 class VectorStore(Protocol):

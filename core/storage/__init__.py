@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.storage.counts import Counts
 from core.storage.database import Database
 from core.storage.datasets import Datasets
 from core.storage.files import LocalFiles
@@ -25,9 +26,10 @@ def open_store(url: str) -> Store:
     """
     database = Database(url)
     migrate(database)
+    counts = Counts(database)
     return Store(
-        datasets=Datasets(database),
-        images=Images(database),
+        datasets=Datasets(database, counts),
+        images=Images(database, counts),
         vectors=VectorRows(database),
         uploads=Uploads(database),
         versions=Versions(database),

@@ -8,7 +8,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Executable, PoolProxiedConnection, RowMapping, Table, create_engine, event
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Function,
+    PoolProxiedConnection,
+    RowMapping,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 BUSY_S = 30
@@ -78,6 +90,11 @@ class Database:
         """Inserts the rows whose unique keys are not taken."""
         if rows:
             connection.execute(self._dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+    def json_object(self, **columns: ColumnElement[Any]) -> Function[Any]:
+        """A JSON object made by the database out of columns."""
+        make = func.json_object if self.is_sqlite else func.json_build_object
+        return make(*[part for name, column in columns.items() for part in (literal(name), column)])
 
     def close(self) -> None:
         if self._pulse is not None:

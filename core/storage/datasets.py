@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from core.errors import Conflict, NotFound
 from core.records import Dataset, Label
+from core.storage.counts import Counts
 from core.storage.database import Database, now
-from core.storage.schema import dataset, image, label
+from core.storage.schema import dataset, label
 
-_IMAGES = (
-    select(func.count())
-    .where(image.c.dataset_id == dataset.c.id, image.c.deleted_at.is_(None))
-    .scalar_subquery()
-    .label("images")
-)
-# A label whose last image went away is kept (its colour stays its own) but not counted.
-_LABELS = (
-    select(func.count(func.distinct(image.c.label_id)))
-    .where(image.c.dataset_id == dataset.c.id, image.c.deleted_at.is_(None))
-    .scalar_subquery()
-    .label("labels")
-)
 _COLUMNS = [dataset.c[name] for name in ("id", "name", "created_at", "labels_revision", "fitted_revision")]
-_QUERY = select(*_COLUMNS, _IMAGES, _LABELS).where(dataset.c.removed_at.is_(None))
+_QUERY = select(*_COLUMNS).where(dataset.c.removed_at.is_(None))
 
 
 class Datasets:
-    def __init__(self, database: Database) -> None:
-        self._db = database
+    def __init__(self, database: Database, counts: Counts) -> None:
+        self._db, self._counts = database, counts
 
     def create(self, name: str) -> Dataset:
         with self._db.write() as connection:
@@ -44,14 +32,19 @@ class Datasets:
     def get(self, dataset_id: int) -> Dataset:
         if (row := self._db.row(_QUERY.where(dataset.c.id == dataset_id))) is None:
             raise NotFound(f"There is no dataset {dataset_id}.")
-        return Dataset(**row)
+        return self._counted(row)
 
     def find(self, name: str) -> Dataset | None:
         row = self._db.row(_QUERY.where(dataset.c.name_key == name.casefold()))
-        return Dataset(**row) if row else None
+        return self._counted(row) if row else None
 
     def all(self) -> list[Dataset]:
-        return [Dataset(**row) for row in self._db.rows(_QUERY.order_by(dataset.c.id.desc()))]
+        return [self._counted(row) for row in self._db.rows(_QUERY.order_by(dataset.c.id.desc()))]
+
+    def _counted(self, row: RowMapping) -> Dataset:
+        """A label whose last image went away is kept (its colour stays its own) but not counted."""
+        counted = self._counts.in_labels(row["id"])
+        return Dataset(**row, images=counted.images, labels=len(counted.by_label))
 
     def rename(self, dataset_id: int, name: str) -> None:
         with self._db.write() as connection:
@@ -65,15 +58,9 @@ class Datasets:
             connection.execute(update(dataset).where(dataset.c.id == dataset_id).values(values))
 
     def labels(self, dataset_id: int) -> list[Label]:
-        live = (image.c.label_id == label.c.id) & image.c.deleted_at.is_(None)
-        query = (
-            select(label, func.count(image.c.id).label("images"))
-            .outerjoin(image, live)
-            .where(label.c.dataset_id == dataset_id)
-            .group_by(label.c.id)
-            .order_by(label.c.position)
-        )
-        return [Label(**row) for row in self._db.rows(query)]
+        rows = self._db.rows(select(label).where(label.c.dataset_id == dataset_id).order_by(label.c.position))
+        counted = self._counts.in_labels(dataset_id).by_label
+        return [Label(**row, images=counted.get(row["id"], 0)) for row in rows]
 
     def add_label(self, dataset_id: int, name: str) -> Label:
         with self._db.write() as connection:

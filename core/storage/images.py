@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, delete, func, select, update
 
 from core.errors import Conflict, NotFound
-from core.records import Action, Image, Split
+from core.records import Action, Image, Split, Step
+from core.storage import bulk
+from core.storage.counts import Counts
 from core.storage.database import Database, chunks, now
 from core.storage.datasets import label_id, touch
-from core.storage.schema import action, image, image_change, label, prediction, upload_item, vector, vector_todo
+from core.storage.schema import (
+    action,
+    image,
+    image_change,
+    label,
+    leftover,
+    prediction,
+    upload_item,
+    vector,
+    vector_todo,
+)
 from core.studio import Change, LabelledImage, NewImage, Outcome, Where
 
 _QUERY = select(image, label.c.name.label("label")).outerjoin(label, label.c.id == image.c.label_id)
@@ -19,16 +32,17 @@ _ORDER = {
     "newest": (image.c.id.desc(),),
     "oldest": (image.c.id,),
     "name": (image.c.name, image.c.id),
-    "label": (label.c.position, image.c.id),
-    "mixed": (image.c.sha256,),  # as good as drawn by lot
+    "label": (image.c.label_id.asc().nulls_first(), image.c.id),  # ids of labels grow with their positions
+    "split": (image.c.split, image.c.id),
+    "mixed": (image.c.sha256,),
 }
 _STATE = ("label_id", "split", "deleted_at")
 _FACTS = ("sha256", "name", "width", "height", "format", "bytes", "origin")
 
 
 class Images:
-    def __init__(self, database: Database) -> None:
-        self._db = database
+    def __init__(self, database: Database, counts: Counts) -> None:
+        self._db, self._counts = database, counts
 
     # ---- questions ----
 
@@ -38,11 +52,32 @@ class Images:
         return _image(row)
 
     def page(self, dataset_id: int, where: Where, offset: int, limit: int) -> list[Image]:
-        query = _filtered(_QUERY, dataset_id, where).order_by(*_ORDER[where.order]).offset(offset).limit(limit)
-        return [_image(row) for row in self._db.rows(query)]
+        # The ids first: what is skipped on the way to a deep page is skipped in an index, not in the table.
+        query = filtered(select(image.c.id), dataset_id, where)
+        if where.order == "given":
+            matching = {row["id"] for row in self._db.rows(query)}
+            ids = [one for one in where.ids or () if one in matching][offset : offset + limit]
+        else:
+            chosen = query.order_by(*_ORDER[where.order]).offset(offset).limit(limit)
+            ids = [row["id"] for row in self._db.rows(chosen)]
+        found = {
+            row["id"]: _image(row) for some in chunks(ids) for row in self._db.rows(_QUERY.where(image.c.id.in_(some)))
+        }
+        return [found[one] for one in ids if one in found]
 
     def count(self, dataset_id: int, where: Where) -> int:
-        return int(self._db.scalar(_filtered(select(func.count(image.c.id)), dataset_id, where)))
+        if where == Where(order=where.order, label_id=where.label_id):
+            counted = self._counts.in_labels(dataset_id)
+            return counted.images if where.label_id is None else counted.by_label.get(where.label_id, 0)
+        query = filtered(select(func.count()).select_from(image), dataset_id, where)
+        if where.ids is not None:
+            return int(self._db.scalar(query))
+        return self._counts.number(dataset_id, replace(where, order="newest"), query)
+
+    def origins(self, dataset_id: int) -> dict[str, int]:
+        live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
+        query = select(image.c.origin, func.count().label("images")).where(live).group_by(image.c.origin)
+        return {row["origin"]: row["images"] for row in self._db.rows(query.order_by(image.c.origin))}
 
     def by_sha(self, dataset_id: int, sha256s: Sequence[str]) -> dict[str, Image]:
         live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
@@ -61,7 +96,20 @@ class Images:
 
     def actions(self, dataset_id: int, limit: int = 20) -> list[Action]:
         query = select(action).where(action.c.dataset_id == dataset_id).order_by(action.c.id.desc()).limit(limit)
-        return [_action(row) for row in self._db.rows(query)]
+        return [as_action(row) for row in self._db.rows(query)]
+
+    def untouched(self, actions: Sequence[Action]) -> set[int]:
+        return {
+            one.id
+            for one in actions
+            if one.undone_at is None and self._db.scalar(bulk.same_still(one.id)) == one.images
+        }
+
+    def history(self, image_id: int) -> list[Step]:
+        rows = self._db.rows(bulk.steps(image_id))
+        ids = [found for row in rows for state in ("before", "after") if (found := row[state]["label_id"]) is not None]
+        names = {row["id"]: row["name"] for row in self._db.rows(select(label).where(label.c.id.in_(ids)))}
+        return [_step(row, names) for row in rows]
 
     # ---- changes ----
 
@@ -114,6 +162,31 @@ class Images:
                     moved.append((row, _state(row), after, True))
             return self._record(connection, dataset_id, kind, summary, moved, who, token, conflicts)
 
+    def change_all(
+        self,
+        dataset_id: int,
+        kind: str,
+        say: Callable[[int], str],
+        where: Where,
+        to: Change,
+        who: str,
+        token: str | None = None,
+    ) -> Outcome:
+        with self._db.write() as connection:
+            if token and (done := connection.execute(select(action).where(action.c.token == token)).mappings().first()):
+                return self._again(connection, done)
+            wanted: dict[str, Any] = {}
+            if to.label != "\0keep":
+                wanted["label_id"] = label_id(connection, dataset_id, to.label) if to.label else None
+            if to.split is not None:
+                wanted["split"] = str(to.split)
+            if to.deleted is not None:
+                wanted["deleted_at"] = now() if to.deleted else None
+            matching = filtered(select(image.c.id), dataset_id, where)
+            made = self._begin(connection, dataset_id, kind, "", who, token, [])
+            changed = bulk.move_all(self._db, connection, made["id"], matching, wanted)
+            return self._end(connection, made, changed, say(len(changed)), ())
+
     def undo(self, action_id: int, who: str) -> Outcome:
         with self._db.write() as connection:
             done = connection.execute(select(action).where(action.c.id == action_id)).mappings().first()
@@ -121,19 +194,27 @@ class Images:
                 raise NotFound("That step is not known any more.")
             if done["undone_at"] is not None:
                 raise Conflict("That step was taken back already.")
-            taken = (
-                connection.execute(select(image_change).where(image_change.c.action_id == action_id)).mappings().all()
-            )
-            rows = self._by_id(connection, done["dataset_id"], [change["image_id"] for change in taken])
-            moved = [
-                (rows[c["image_id"]], _state(rows[c["image_id"]]), c["before"], True)
-                for c in taken
-                if rows[c["image_id"]]["revision"] == c["revision"]
-            ]
-            conflicts = [c["image_id"] for c in taken if rows[c["image_id"]]["revision"] != c["revision"]]
+            if done["images"] and not connection.execute(bulk.images_of(action_id).limit(1)).first():
+                raise Conflict("The pictures of that step were removed for good.")
+            conflicts = list(connection.execute(bulk.changed_since(action_id)).scalars())
             connection.execute(update(action).where(action.c.id == action_id).values(undone_at=now()))
-            summary = f"Took back: {done['summary']}"
-            return self._record(connection, done["dataset_id"], "undo", summary, moved, who, None, conflicts)
+            made = self._begin(connection, done["dataset_id"], "undo", "", who, None, conflicts)
+            changed = bulk.take_back(self._db, connection, made["id"], action_id)
+            return self._end(connection, made, changed, f"Took back: {done['summary']}", conflicts)
+
+    # ---- the end of the trash ----
+
+    def purge(self, before: float, limit: int) -> int:
+        with self._db.write() as connection:
+            return bulk.purge(self._db, connection, before, limit)
+
+    def leftovers(self, limit: int) -> list[str]:
+        return [row["sha256"] for row in self._db.rows(select(leftover.c.sha256).limit(limit))]
+
+    def forget(self, sha256s: Sequence[str]) -> None:
+        with self._db.write() as connection:
+            for some in chunks(sha256s):
+                connection.execute(delete(leftover).where(leftover.c.sha256.in_(some)))
 
     # ---- inside a transaction ----
 
@@ -152,8 +233,35 @@ class Images:
         return {row["id"]: row for row in found}
 
     def _again(self, connection: Connection, done: RowMapping) -> Outcome:
-        query = select(image_change.c.image_id).where(image_change.c.action_id == done["id"])
-        return Outcome(_action(done), tuple(connection.execute(query).scalars()), tuple(done["conflicts"]))
+        changed = connection.execute(bulk.images_of(done["id"])).scalars()
+        return Outcome(as_action(done), tuple(changed), tuple(done["conflicts"]))
+
+    def _begin(
+        self,
+        connection: Connection,
+        dataset_id: int,
+        kind: str,
+        summary: str,
+        who: str,
+        token: str | None,
+        conflicts: Sequence[int],
+    ) -> RowMapping:
+        values = {"dataset_id": dataset_id, "at": now(), "who": who, "kind": kind, "summary": summary, "token": token}
+        query = action.insert().values(**values, images=0, conflicts=list(conflicts))
+        return connection.execute(query.returning(*action.c)).mappings().one()
+
+    def _end(
+        self, connection: Connection, made: RowMapping, changed: Sequence[int], summary: str, conflicts: Sequence[int]
+    ) -> Outcome:
+        mine = action.c.id == made["id"]
+        if not changed and made["kind"] != "undo" and not made["token"]:
+            connection.execute(delete(action).where(mine))
+            return Outcome(None, (), tuple(conflicts))
+        if changed:
+            touch(connection, made["dataset_id"])
+        query = update(action).where(mine).values(images=len(changed), summary=summary).returning(*action.c)
+        done = connection.execute(query).mappings().one()
+        return Outcome(as_action(done), tuple(changed), tuple(conflicts))
 
     def _record(
         self,
@@ -193,7 +301,7 @@ class Images:
             ]
             connection.execute(image_change.insert(), rows)
             touch(connection, dataset_id)
-        return Outcome(_action(made), tuple(row["id"] for row, *_ in moved), tuple(conflicts))
+        return Outcome(as_action(made), tuple(row["id"] for row, *_ in moved), tuple(conflicts))
 
 
 def want_vectors(database: Database, connection: Connection, sha256s: Sequence[str]) -> None:
@@ -203,7 +311,7 @@ def want_vectors(database: Database, connection: Connection, sha256s: Sequence[s
         database.insert_new(connection, vector_todo, [{"sha256": sha, "tries": 0} for sha in some if sha not in have])
 
 
-def _filtered(query: Select[Any], dataset_id: int, where: Where) -> Select[Any]:
+def filtered(query: Select[Any], dataset_id: int, where: Where) -> Select[Any]:
     query = query.where(image.c.dataset_id == dataset_id)
     query = query.where(image.c.deleted_at.is_not(None) if where.deleted else image.c.deleted_at.is_(None))
     if where.label_id is not None:
@@ -214,10 +322,12 @@ def _filtered(query: Select[Any], dataset_id: int, where: Where) -> Select[Any]:
         query = query.where(image.c.split == str(where.split))
     if where.text:
         query = query.where(image.c.name.icontains(where.text, autoescape=True))
+    if where.origin is not None:
+        query = query.where(image.c.origin == where.origin)
     if where.ids is not None:
-        query = query.where(
-            or_(*[image.c.id.in_(some) for some in chunks(where.ids)]) if where.ids else image.c.id.is_(None)
-        )
+        # Numbers stand in the statement itself: there may be more of them than a statement takes parameters.
+        ids = bindparam("ids", list(where.ids), Integer, expanding=True, literal_execute=True)
+        query = query.where(image.c.id.in_(ids) if where.ids else image.c.id.is_(None))
     return query
 
 
@@ -225,8 +335,18 @@ def _image(row: RowMapping) -> Image:
     return Image(**{**row, "split": Split(row["split"])})
 
 
-def _action(row: RowMapping) -> Action:
-    return Action(**{name: value for name, value in row.items() if name not in ("token", "conflicts")})
+def as_action(row: RowMapping) -> Action:
+    return Action(**{name: row[name] for name in Action.__dataclass_fields__})
+
+
+def _step(row: RowMapping, names: Mapping[int, str]) -> Step:
+    before, after = row["before"], row["after"]
+    return Step(
+        as_action(row),
+        (names.get(before["label_id"]), names.get(after["label_id"])),
+        (Split(before["split"]), Split(after["split"])),
+        (before["deleted_at"] is not None, after["deleted_at"] is not None),
+    )
 
 
 def _state(row: RowMapping) -> dict[str, Any]:

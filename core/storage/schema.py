@@ -17,9 +17,11 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 schema = MetaData()
+_IN_TRASH = text("deleted_at IS NOT NULL")
 
 dataset = Table(
     "dataset",
@@ -61,8 +63,15 @@ image = Table(
     Column("deleted_at", Float),
     Column("origin", String, nullable=False),  # name of the dataset it came from; empty: it was uploaded here
     UniqueConstraint("dataset_id", "sha256"),
+    # One for each way to leaf through a dataset: a deep page walks its index and reads only the rows it shows.
     Index("image_by_label", "dataset_id", "deleted_at", "label_id", "id"),
+    Index("image_by_arrival", "dataset_id", "deleted_at", "id"),
+    Index("image_by_name", "dataset_id", "deleted_at", "name", "id"),
+    Index("image_by_split", "dataset_id", "deleted_at", "split", "id"),
+    Index("image_by_origin", "dataset_id", "deleted_at", "origin", "id"),
+    Index("image_by_lot", "dataset_id", "deleted_at", "sha256"),
     Index("image_by_sha", "sha256"),
+    Index("image_by_end", "deleted_at", sqlite_where=_IN_TRASH, postgresql_where=_IN_TRASH),
 )
 
 action = Table(
@@ -104,6 +113,12 @@ vector_todo = Table(
     Column("id", Integer, primary_key=True),
     Column("sha256", String, nullable=False, unique=True),
     Column("tries", Integer, nullable=False),
+)
+
+leftover = Table(
+    "leftover",
+    schema,
+    Column("sha256", String, primary_key=True),  # an image was removed for good: its files go when nobody names them
 )
 
 upload = Table(
@@ -154,7 +169,7 @@ version_image = Table(
     "version_image",
     schema,
     Column("version_id", ForeignKey("version.id"), primary_key=True),
-    Column("image_id", ForeignKey("image.id"), primary_key=True),
+    Column("image_id", ForeignKey("image.id"), primary_key=True, index=True),
     Column("sha256", String, nullable=False),
     Column("label_index", Integer, nullable=False),
     Column("split", String, nullable=False),
@@ -258,7 +273,7 @@ prediction = Table(
     Column("milliseconds", Float, nullable=False),
     Column("at", Float, nullable=False),
     Column("corrected_label", String),
-    Column("image_id", ForeignKey("image.id")),
+    Column("image_id", ForeignKey("image.id"), index=True),
 )
 
 survey = Table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from core.records import (
 from core.storage import Database, open_store
 from core.storage.migrations import migrate
 from core.storage.schema import migration
-from core.studio import Change, NewImage, Store, Where
+from core.studio import Change, NewImage, Order, Store, Where
 
 
 @pytest.fixture
@@ -290,3 +291,151 @@ def test_data_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:
         connection.execute(migration.insert().values(name="m999_future", at=0.0))
     with pytest.raises(StudioError, match="newer Darkroom"):
         migrate(database)
+
+
+# ---- many at once, and the way back ----
+
+
+def test_everything_that_matches_is_changed_as_one_action(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, *[new_image(n, "cat" if n % 2 else None) for n in range(8)])
+    said = [f"{n} pictures" for n in range(9)]
+    where = Where(unlabelled=True)
+    done = store.images.change_all(dataset.id, "relabel", said.__getitem__, where, Change(0, label="dog"), "ann", "t")
+    assert done.changed == tuple(images[::2])
+    assert done.action is not None and (done.action.images, done.action.summary) == (4, "4 pictures")
+    again = store.images.change_all(dataset.id, "relabel", said.__getitem__, where, Change(0, label="cow"), "ann", "t")
+    assert again.changed == done.changed and store.images.count(dataset.id, where) == 0
+    assert {store.images.get(one).label for one in done.changed} == {"dog"}
+    store.images.undo(done.action.id, "ann")
+    assert store.images.count(dataset.id, where) == 4
+
+
+def test_what_is_so_already_is_not_changed(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, new_image(1), new_image(2, "dog"))
+    done = store.images.change_all(dataset.id, "relabel", str, Where(), Change(0, label="dog"), "ann")
+    assert done.changed == (images[0],)
+    nothing = store.images.change_all(dataset.id, "relabel", str, Where(), Change(0, label="dog"), "ann")
+    assert nothing.action is None and nothing.changed == ()
+    assert [one.kind for one in store.images.actions(dataset.id)] == ["relabel", "add"]
+
+
+@pytest.mark.parametrize(
+    ("to", "seen"),
+    [(Change(0, label=None), 3), (Change(0, split=Split.TEST), 3), (Change(0, deleted=True), 3)],
+)
+def test_undo_of_many_leaves_alone_what_somebody_changed_since(store: Store, to: Change, seen: int) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, *[new_image(n) for n in range(seen)])
+    before = [store.images.get(one) for one in images]
+    done = store.images.change_all(dataset.id, "split", str, Where(), to, "ann")
+    store.images.change(dataset.id, "relabel", "s", [Change(images[0], label="cow")], "bob")
+    assert done.action is not None
+    taken = store.images.undo(done.action.id, "ann")
+    assert (taken.changed, taken.conflicts) == (tuple(images[1:]), (images[0],))
+    assert store.images.get(images[0]).label == "cow"
+    for one in before[1:]:
+        after = store.images.get(one.id)
+        assert (after.label, after.split, after.deleted_at) == (one.label, one.split, one.deleted_at)
+        assert after.revision == one.revision + 2
+
+
+def test_thousands_of_pictures_named_one_by_one_are_found(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, new_image(1), new_image(2))
+    many = (images[1], *range(100_000, 150_000), images[0])
+    assert [one.id for one in store.images.page(dataset.id, Where(ids=many, order="given"), 0, 9)] == images[::-1]
+    assert store.images.count(dataset.id, Where(ids=many)) == 2
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest", "name", "label", "split", "mixed"])
+def test_leafing_shows_every_picture_once(store: Store, order: Order) -> None:
+    dataset = store.datasets.create("d")
+    images = [new_image(n, [None, "b", "a"][n % 3]) for n in range(25)]
+    add(store, dataset.id, *images)
+    pages = [store.images.page(dataset.id, Where(order=order), at, 10) for at in (0, 10, 20)]
+    assert [len(page) for page in pages] == [10, 10, 5]
+    assert {image.sha256 for page in pages for image in page} == {image.sha256 for image in images}
+
+
+def test_by_label_the_unlabelled_come_first_and_then_labels_in_order_of_arrival(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    add(store, dataset.id, new_image(1, "b"), new_image(2, "a"), new_image(3, None), new_image(4, "b"))
+    assert [one.label for one in store.images.page(dataset.id, Where(order="label"), 0, 9)] == [None, "b", "b", "a"]
+
+
+def test_counts_follow_every_change_whoever_made_it(store: Store, tmp_path: Path) -> None:
+    other = open_store(f"sqlite:///{tmp_path / 'darkroom.db'}")  # another process, say
+    dataset = store.datasets.create("d")
+    (image, *_) = add(store, dataset.id, new_image(1), new_image(2, None), replace(new_image(3), origin="elsewhere"))
+
+    def counted() -> tuple[object, ...]:
+        [label, *_] = store.datasets.labels(dataset.id)
+        here = store.datasets.get(dataset.id)
+        wheres = (Where(), Where(deleted=True), Where(unlabelled=True), Where(text="cat"), Where(origin="elsewhere"))
+        return (here.images, here.labels, label.images, *[store.images.count(dataset.id, where) for where in wheres])
+
+    assert counted() == (3, 1, 2, 3, 0, 1, 2, 1)
+    other.images.change(dataset.id, "delete", "s", [Change(image, deleted=True)], "bob")
+    assert counted() == (2, 1, 1, 2, 1, 1, 1, 1)
+    other.images.change_all(dataset.id, "relabel", str, Where(), Change(0, label=None), "bob")
+    assert counted() == (2, 0, 0, 2, 1, 2, 1, 1)
+    assert store.images.origins(dataset.id) == {"": 1, "elsewhere": 1}
+
+
+def test_an_action_is_untouched_until_something_later_changes_one_of_its_pictures(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, new_image(1), new_image(2))
+    store.images.change(dataset.id, "relabel", "first", [Change(images[0], label="dog")], "ann")
+    store.images.change(dataset.id, "relabel", "second", [Change(images[1], label="dog")], "ann")
+
+    def untouched() -> list[str]:
+        actions = store.images.actions(dataset.id)
+        return [one.summary for one in actions if one.id in store.images.untouched(actions)]
+
+    assert untouched() == ["second", "first"]
+    store.images.undo(store.images.actions(dataset.id)[1].id, "ann")
+    assert untouched() == ["Took back: first", "second"]
+
+
+def test_a_picture_knows_what_was_done_to_it(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    (image,) = add(store, dataset.id, new_image(1))
+    store.images.change(dataset.id, "relabel", "s", [Change(image, label="dog")], "bob")
+    store.images.change_all(dataset.id, "delete", str, Where(), Change(0, deleted=True), "eve")
+    steps = store.images.history(image)
+    assert [(step.action.who, step.action.kind, step.label, step.deleted[1]) for step in steps] == [
+        ("eve", "delete", ("dog", "dog"), True),
+        ("bob", "relabel", ("cat", "dog"), False),
+        ("ann", "add", (None, "cat"), False),
+    ]
+
+
+def test_the_trash_is_emptied_for_good_save_what_a_version_holds(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    images = add(store, dataset.id, *[new_image(n) for n in range(4)])
+    store.versions.freeze(dataset.id, "v", ["cat"], [VersionImage(images[0], f"{0:064x}", 0, Split.TRAIN)])
+    gone = store.images.change_all(
+        dataset.id, "delete", str, Where(ids=tuple(images[:3])), Change(0, deleted=True), "ann"
+    )
+    ended = store.images.get(images[0]).deleted_at
+    assert ended is not None and gone.action is not None
+    assert store.images.purge(ended, 99) == 0, "not before its time"
+    assert store.images.purge(ended + 1, 1) == 1, "a bounded piece at a time"
+    assert store.images.purge(ended + 1, 99) == 1
+    assert store.images.count(dataset.id, Where(deleted=True)) == 1
+    assert sorted(store.images.leftovers(99)) == [f"{1:064x}", f"{2:064x}"]
+    assert store.images.undo(gone.action.id, "ann").changed == (images[0],)
+    store.images.forget([f"{1:064x}"])
+    assert store.images.leftovers(99) == [f"{2:064x}"]
+
+
+def test_what_was_removed_for_good_cannot_be_taken_back(store: Store) -> None:
+    dataset = store.datasets.create("d")
+    add(store, dataset.id, new_image(1))
+    gone = store.images.change_all(dataset.id, "delete", str, Where(), Change(0, deleted=True), "ann")
+    assert store.images.purge(9e9, 99) == 1
+    assert gone.action is not None
+    with pytest.raises(Conflict, match="for good"):
+        store.images.undo(gone.action.id, "ann")

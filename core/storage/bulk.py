@@ -1,0 +1,109 @@
+"""Changes of many images that the database makes by itself: no row travels to Python and back.
+
+All of these run inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, exists, func, literal, null, or_, select, update
+
+from core.storage.database import Database, chunks
+from core.storage.datasets import touch
+from core.storage.schema import action, image, image_change, leftover, prediction, version_image
+
+_STATE = ("label_id", "split", "deleted_at")
+_COLUMNS = ["action_id", "image_id", "before", "after", "revision"]
+
+
+def images_of(action_id: int) -> Select[Any]:
+    """Ids of the images that an action changed."""
+    return select(image_change.c.image_id).where(image_change.c.action_id == action_id).order_by(image_change.c.id)
+
+
+def changed_since(action_id: int) -> Select[Any]:
+    """Ids of those among them that something later changed again."""
+    query = images_of(action_id).join(image, image.c.id == image_change.c.image_id)
+    return query.where(image.c.revision != image_change.c.revision)
+
+
+def same_still(action_id: int) -> Select[Any]:
+    """How many of them nothing later changed."""
+    query = select(func.count()).select_from(image_change).join(image, image.c.id == image_change.c.image_id)
+    return query.where(image_change.c.action_id == action_id, image.c.revision == image_change.c.revision)
+
+
+def steps(image_id: int) -> Select[Any]:
+    """The actions that changed an image, with what it was before and after; newest first."""
+    query = select(action, image_change.c.before, image_change.c.after).join(action)
+    return query.where(image_change.c.image_id == image_id).order_by(image_change.c.id.desc())
+
+
+def move_all(
+    database: Database, connection: Connection, action_id: int, matching: Select[Any], wanted: Mapping[str, Any]
+) -> list[int]:
+    """Gives the matching images new values, as changes of an action; ids of those that had others before."""
+    after = {name: literal(wanted[name], image.c[name].type) if name in wanted else image.c[name] for name in _STATE}
+    differs = or_(*[_differs(name, value) for name, value in wanted.items()])
+    taken = select(
+        literal(action_id),
+        image.c.id,
+        _state(database, {name: image.c[name] for name in _STATE}),
+        _state(database, after),
+        image.c.revision + 1,
+    ).where(image.c.id.in_(matching), differs)
+    connection.execute(image_change.insert().from_select(_COLUMNS, taken.order_by(image.c.id)))
+    mine = select(image_change.c.image_id).where(image_change.c.action_id == action_id)
+    connection.execute(update(image).where(image.c.id.in_(mine)).values(**wanted, revision=image.c.revision + 1))
+    return list(connection.execute(images_of(action_id)).scalars())
+
+
+def take_back(database: Database, connection: Connection, action_id: int, taken_back: int) -> list[int]:
+    """Gives images what they had before the action `taken_back`, where nothing later changed them; their ids."""
+    old = image_change.alias("old")
+    now_state = _state(database, {name: image.c[name] for name in _STATE})
+    taken = (
+        select(literal(action_id), image.c.id, now_state, old.c.before, image.c.revision + 1)
+        .join(old, old.c.image_id == image.c.id)
+        .where(old.c.action_id == taken_back, old.c.revision == image.c.revision)
+        .order_by(old.c.id)
+    )
+    connection.execute(image_change.insert().from_select(_COLUMNS, taken))
+    after = image_change.c.after
+    values = {
+        "label_id": after["label_id"].as_integer(),
+        "split": after["split"].as_string(),
+        "deleted_at": after["deleted_at"].as_float(),
+        "revision": image_change.c.revision,
+    }
+    mine = (image_change.c.action_id == action_id) & (image_change.c.image_id == image.c.id)
+    connection.execute(update(image).where(mine).values(values))
+    return list(connection.execute(images_of(action_id)).scalars())
+
+
+def purge(database: Database, connection: Connection, before: float, limit: int) -> int:
+    """Removes images that are in the trash since before then, with their history; their bytes become leftovers."""
+    held = exists().where(version_image.c.image_id == image.c.id)  # a run may still train on that version
+    due = select(image.c.id, image.c.sha256, image.c.dataset_id).where(image.c.deleted_at < before, ~held)
+    rows = connection.execute(due.order_by(image.c.deleted_at).limit(limit)).mappings().all()
+    for some in chunks([row["id"] for row in rows]):
+        connection.execute(delete(image_change).where(image_change.c.image_id.in_(some)))
+        connection.execute(update(prediction).where(prediction.c.image_id.in_(some)).values(image_id=null()))
+        connection.execute(delete(image).where(image.c.id.in_(some)))
+    database.insert_new(connection, leftover, [{"sha256": sha} for sha in sorted({row["sha256"] for row in rows})])
+    for dataset_id in sorted({row["dataset_id"] for row in rows}):
+        touch(connection, dataset_id)
+    return len(rows)
+
+
+def _differs(name: str, value: Any) -> Any:
+    column = image.c[name]
+    if name == "deleted_at":  # when it was deleted says nothing about whether it is
+        return column.is_(None) if value is not None else column.is_not(None)
+    return column.is_not(None) if value is None else or_(column.is_(None), column != value)
+
+
+def _state(database: Database, columns: Mapping[str, Any]) -> Any:
+    return database.json_object(**columns)
