@@ -160,23 +160,82 @@ class UploadItem:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A frozen list of (image, label, split) that a run trains on."""
+    """A dataset as it was, frozen; its labelled images with their splits are what a run trains on."""
 
     id: int
     dataset_id: int
     created_at: float
-    name: str
+    name: str  # '' until a person gives it one
     content_hash: str  # of the list: the same content is the same version
     labels: tuple[str, ...]  # index in this tuple = class index of every model trained on it
-    images: int
+    images: int  # with a label
+    unlabelled: int = 0
+
+
+NO_LABEL = -1  # as a label index
 
 
 @dataclass(frozen=True, slots=True)
 class VersionImage:
     image_id: int
     sha256: str
-    label_index: int
-    split: Split  # never AUTO
+    label_index: int  # NO_LABEL: nothing is learned from it
+    split: Split  # never AUTO where there is a label
+    kept: Split = Split.AUTO  # what the dataset said, which is what restoring brings back
+
+
+class ChangeKind(StrEnum):
+    """How an image differs between two states of a dataset."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RELABELLED = "relabelled"
+    MOVED = "moved"  # to another split, by a person
+    REDRAWN = "redrawn"  # left to Darkroom, and drawn for another split by the second version
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """From one state of a dataset to another, in numbers of images. One may be relabelled and moved."""
+
+    counts: dict[ChangeKind, int]
+    same: int  # neither relabelled nor moved
+    relabelled: tuple[tuple[str | None, str | None, int], ...]  # (from, to, images), the most first
+
+    @property
+    def none(self) -> bool:
+        """Restoring the first state would change nothing."""
+        return not any(many for kind, many in self.counts.items() if kind is not ChangeKind.REDRAWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where an image is in one state of a dataset."""
+
+    label: str | None
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An image of a state, as much of it as an export and a merge need."""
+
+    sha256: str
+    name: str
+    format: str
+    bytes: int
+    origin: str
+    label: str | None
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """An image in two states of a dataset; None where it is not in it."""
+
+    image: Image
+    before: Placed | None
+    after: Placed | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,13 @@ from numpy.typing import NDArray
 from core.records import (
     Action,
     Answer,
+    ChangeKind,
     Dataset,
+    Difference,
+    Differing,
     Event,
     Frame,
+    Holding,
     Image,
     ItemState,
     Label,
@@ -198,6 +202,9 @@ class ImageStore(Protocol):
     def labelled(self, dataset_id: int) -> list[LabelledImage]:
         """Every labelled image that is not deleted, by image id."""
 
+    def unlabelled(self, dataset_id: int) -> list[tuple[int, str, Split]]:
+        """(image id, sha256, split) of every image without a label that is not deleted, by image id."""
+
     def change(
         self, dataset_id: int, kind: str, summary: str, changes: Sequence[Change], who: str, token: str | None = None
     ) -> Outcome:
@@ -215,6 +222,9 @@ class ImageStore(Protocol):
     ) -> Outcome:
         """What `to` wants of every image that matches now, whoever it names: one transaction, one action. `say` makes
         the summary from how many were changed."""
+
+    def restore(self, version_id: int, summary: str, who: str) -> Outcome:
+        """Makes a version the present state of its dataset: one transaction and one action. Raises NotFound."""
 
     def undo(self, action_id: int, who: str) -> Outcome:
         """Takes an action back where nobody changed the image since.
@@ -294,14 +304,29 @@ class UploadStore(Protocol):
 
 
 class VersionStore(Protocol):
+    """A state of a dataset is named by the id of a version, or None: as it is now."""
+
     def freeze(self, dataset_id: int, name: str, labels: Sequence[str], images: Sequence[VersionImage]) -> Version:
-        """The same list again is the same version."""
+        """The same list again is the same version, which keeps its name."""
 
     def get(self, version_id: int) -> Version:
         """Raises NotFound."""
 
+    def all(self, dataset_id: int) -> list[Version]:
+        """Newest first."""
+
+    def rename(self, version_id: int, name: str) -> None: ...
     def images(self, version_id: int) -> list[VersionImage]:
-        """By image id."""
+        """Those with a label, by image id."""
+
+    def contents(self, dataset_id: int, state: int | None) -> list[Holding]:
+        """Every image of a state, in no order; the split of a version's image is the one its runs use it for."""
+
+    def compare(self, dataset_id: int, before: int | None, after: int | None) -> Difference: ...
+    def differing(
+        self, dataset_id: int, before: int | None, after: int | None, kind: ChangeKind, offset: int, limit: int
+    ) -> list[Differing]:
+        """Those that went the same way stand together."""
 
 
 class RunStore(Protocol):

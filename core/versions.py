@@ -1,21 +1,46 @@
-"""Versions: what a run trains on, frozen. The dataset may change; the run's list does not."""
+"""Versions: a dataset as it was, frozen. Every run freezes what it trains on; a person may, too, and go back to it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core import names
-from core.errors import Refused
-from core.records import Label, Split, Version, VersionImage
-from core.studio import LabelledImage, Studio
+from core.errors import Conflict, NotFound, Refused
+from core.records import (
+    NO_LABEL,
+    ChangeKind,
+    Difference,
+    Differing,
+    Label,
+    Model,
+    Run,
+    Split,
+    Version,
+    VersionImage,
+)
+from core.studio import LabelledImage, Outcome, Studio
 
 MIN_PER_LABEL = 2  # one to learn from, one to test on
+# Of a run that nobody told otherwise: what is frozen by hand and what such a run trains on then is one version.
+VALIDATION_SHARE = 0.2
+SEED = 0
+NOW = "now"  # the name of the dataset as it is
 
 
-def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int, name: str = "") -> Version:
-    """The labelled images of a dataset with their splits, none left at AUTO.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version, and what was made from it."""
+
+    version: Version
+    runs: tuple[Run, ...]
+    models: tuple[Model, ...]
+
+
+def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int) -> Version:
+    """What a run trains on: the images of a dataset, those with a label with their splits, none left at AUTO.
 
     Where the upload came with validation pictures they are used; else `validation_share` of each label is drawn,
     the same ones for the same seed, and an image never changes sides because another was added.
@@ -24,12 +49,155 @@ def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int, 
         Refused: fewer than two labels, or a label with fewer than two pictures.
     """
     images = studio.store.images.labelled(dataset_id)
-    labels = sorted(studio.store.datasets.labels(dataset_id), key=lambda label: label.position)
+    labels = _in_use(studio, dataset_id, images)
     _require_enough(labels, images)
-    index = {label.id: n for n, label in enumerate(label for label in labels if label.images)}
+    return _freeze(studio, dataset_id, images, labels, validation_share, seed, "")
+
+
+def keep(studio: Studio, dataset_id: int, name: str) -> Version:
+    """Freezes a dataset by hand, whether it can be trained on or not. The same content again only takes the name.
+
+    Raises:
+        NotFound. Refused: no picture, or no name. Conflict: the name is another version's, or nothing changed
+        since a version that has a name.
+    """
+    name = names.require(name, "version")
+    dataset = studio.store.datasets.get(dataset_id)
+    if not dataset.images:
+        raise Refused("There is no picture in this dataset yet, so there is nothing to keep.", "empty")
+    _refuse_taken(studio, dataset_id, name)
+    images = studio.store.images.labelled(dataset_id)
+    labels = _in_use(studio, dataset_id, images)
+    version = _freeze(studio, dataset_id, images, labels, VALIDATION_SHARE, SEED, name)
+    if version.name not in ("", name):
+        raise Conflict(f"Nothing has changed since version “{version.name}”: the dataset is kept as it is already.")
+    studio.store.versions.rename(version.id, name)
+    return studio.store.versions.get(version.id)
+
+
+def _freeze(
+    studio: Studio,
+    dataset_id: int,
+    images: Sequence[LabelledImage],
+    labels: Sequence[Label],
+    validation_share: float,
+    seed: int,
+    name: str,
+) -> Version:
+    index = {label.id: n for n, label in enumerate(labels)}
     splits = assign(images, validation_share, seed)
-    rows = [VersionImage(i.image_id, i.sha256, index[i.label_id], splits[i.image_id]) for i in images]
-    return studio.store.versions.freeze(dataset_id, name, [label.name for label in labels if label.images], rows)
+    rows = [VersionImage(i.image_id, i.sha256, index[i.label_id], splits[i.image_id], i.split) for i in images]
+    rest = studio.store.images.unlabelled(dataset_id)
+    rows += [VersionImage(image_id, sha256, NO_LABEL, split, split) for image_id, sha256, split in rest]
+    return studio.store.versions.freeze(dataset_id, name, [label.name for label in labels], rows)
+
+
+def _in_use(studio: Studio, dataset_id: int, images: Sequence[LabelledImage]) -> list[Label]:
+    """The labels of these images, in order of position."""
+    used = {image.label_id for image in images}
+    return [label for label in studio.store.datasets.labels(dataset_id) if label.id in used]
+
+
+# ---- kept ones ---------------------------------------------------------------------------------------
+
+
+def get(studio: Studio, version_id: int) -> Version:
+    """Raises NotFound, also when its dataset was removed."""
+    version = studio.store.versions.get(version_id)
+    studio.store.datasets.get(version.dataset_id)
+    return version
+
+
+def all_of(studio: Studio, dataset_id: int) -> list[Kept]:
+    """Newest first, each with its runs and models. Raises NotFound."""
+    studio.store.datasets.get(dataset_id)
+    runs: dict[int, list[Run]] = defaultdict(list)
+    models: dict[int | None, list[Model]] = defaultdict(list)
+    for run in studio.store.runs.all(dataset_id):
+        runs[run.version_id].append(run)
+    for model in studio.store.models.all(dataset_id):
+        models[model.version_id].append(model)
+    found = studio.store.versions.all(dataset_id)
+    return [Kept(version, tuple(runs[version.id]), tuple(models[version.id])) for version in found]
+
+
+def find(studio: Studio, dataset_id: int, text: str) -> int | None:
+    """A state of a dataset by what a person typed: the name or number of a version, or `now` (None).
+
+    Raises:
+        NotFound: with the versions there are.
+    """
+    if text == NOW:
+        return None
+    there = studio.store.versions.all(dataset_id)
+    for version in there:
+        if text in (version.name, str(version.id)):
+            return version.id
+    named = ", ".join(title(version) for version in there[:8]) or "none yet"
+    raise NotFound(f"There is no version “{text}” of this dataset. There is: {named}.")
+
+
+def title(version: Version) -> str:
+    """What a version is called."""
+    return version.name or f"Version {version.id}"
+
+
+def rename(studio: Studio, version_id: int, name: str) -> None:
+    """Raises NotFound, Refused (nothing to be seen of the name), Conflict (another version has it)."""
+    name = names.require(name, "version")
+    version = get(studio, version_id)
+    _refuse_taken(studio, version.dataset_id, name, version_id)
+    studio.store.versions.rename(version_id, name)
+
+
+def compare(studio: Studio, dataset_id: int, before: int | None, after: int | None) -> Difference:
+    """How two states of a dataset differ; None is the present one. Raises NotFound."""
+    _require_states(studio, dataset_id, before, after)
+    return studio.store.versions.compare(dataset_id, before, after)
+
+
+def differing(
+    studio: Studio,
+    dataset_id: int,
+    before: int | None,
+    after: int | None,
+    kind: ChangeKind,
+    offset: int = 0,
+    limit: int = 60,
+) -> list[Differing]:
+    """A page of the images that differ in one way. Raises NotFound."""
+    _require_states(studio, dataset_id, before, after)
+    return studio.store.versions.differing(dataset_id, before, after, kind, offset, limit)
+
+
+def restore(studio: Studio, version_id: int) -> Outcome:
+    """Makes a version the present state of its dataset, as one action that undo takes back.
+
+    Images deleted since come back, images added since go to the trash; labels and splits are as they were.
+    Where nothing differs no action is made. Raises NotFound.
+    """
+    version = get(studio, version_id)
+    return studio.store.images.restore(version_id, f"Went back to {_named(version)}", studio.who)
+
+
+def _named(version: Version) -> str:
+    return f"version “{version.name}”" if version.name else f"version {version.id}"
+
+
+def _require_states(studio: Studio, dataset_id: int, *states: int | None) -> None:
+    studio.store.datasets.get(dataset_id)
+    for state in states:
+        if state is not None and studio.store.versions.get(state).dataset_id != dataset_id:
+            raise NotFound(f"This dataset has no version {state}.")
+
+
+def _refuse_taken(studio: Studio, dataset_id: int, name: str, but: int | None = None) -> None:
+    for version in studio.store.versions.all(dataset_id):
+        if version.name.casefold() == name.casefold() and version.id != but:
+            raise Conflict(f"There is a version called “{version.name}” already. Choose another name.")
+
+
+# ---- what a run trains on ----------------------------------------------------------------------------
 
 
 def assign(images: Sequence[LabelledImage], validation_share: float, seed: int) -> dict[int, Split]:
@@ -55,16 +223,15 @@ def _require_enough(labels: Sequence[Label], images: Sequence[LabelledImage]) ->
         raise Refused(
             "There is no labelled picture in this dataset yet. Add pictures and label them first.", "no_label"
         )
-    used = [label for label in labels if label.images]
-    if len(used) < 2:
+    if len(labels) < 2:
         raise Refused(
-            f"There is one label only, “{used[0].name}”. A model needs at least two to tell apart: add another one.",
+            f"There is one label only, “{labels[0].name}”. A model needs at least two to tell apart: add another one.",
             "one_label",
         )
     trainable: dict[int, int] = defaultdict(int)
     for image in images:
         trainable[image.label_id] += image.split is not Split.TEST
-    few = [label.name for label in used if trainable[label.id] < MIN_PER_LABEL]
+    few = [label.name for label in labels if trainable[label.id] < MIN_PER_LABEL]
     if few:
         named = ", ".join(f"“{name}”" for name in sorted(few, key=names.natural_key)[:3])
         raise Refused(

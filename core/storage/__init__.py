@@ -8,11 +8,12 @@ from core.storage.datasets import Datasets
 from core.storage.files import LocalFiles
 from core.storage.images import Images
 from core.storage.migrations import migrate
-from core.storage.models import Models, Predictions, Versions
+from core.storage.models import Models, Predictions
 from core.storage.runs import Runs
 from core.storage.surveys import Surveys
 from core.storage.uploads import Uploads
 from core.storage.vectors import Services, VectorRows
+from core.storage.versions import Versions
 from core.studio import Store
 
 __all__ = ["Database", "LocalFiles", "open_store"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, exists, func, literal, null, or_, select, update
+from sqlalchemy import Connection, Select, case, delete, exists, func, literal, null, or_, select, update
 
-from core.storage.database import Database, chunks
+from core.storage.database import Database, chunks, now
 from core.storage.datasets import touch
 from core.storage.schema import action, image, image_change, leftover, prediction, version_image
 
@@ -71,6 +71,36 @@ def take_back(database: Database, connection: Connection, action_id: int, taken_
         .order_by(old.c.id)
     )
     connection.execute(image_change.insert().from_select(_COLUMNS, taken))
+    return _carry_out(connection, action_id)
+
+
+def go_back(database: Database, connection: Connection, action_id: int, dataset_id: int, version_id: int) -> list[int]:
+    """Makes the images of a dataset what a version says of them; ids of those that were something else.
+
+    The ones it does not know go to the trash, where those that are there already stay.
+    """
+    then = select(version_image).where(version_image.c.version_id == version_id).subquery()
+    unknown, live = then.c.image_id.is_(None), image.c.deleted_at.is_(None)
+    differs = or_(~live, image.c.label_id.is_distinct_from(then.c.label_id), image.c.split != then.c.kept)
+    stays: dict[str, Any] = {"label_id": image.c.label_id, "split": image.c.split}
+    told: dict[str, Any] = {"label_id": then.c.label_id, "split": then.c.kept}
+    after = case(
+        (unknown, _state(database, {**stays, "deleted_at": literal(now())})),
+        else_=_state(database, {**told, "deleted_at": null()}),
+    )
+    now_state = _state(database, {name: image.c[name] for name in _STATE})
+    taken = (
+        select(literal(action_id), image.c.id, now_state, after, image.c.revision + 1)
+        .select_from(image.outerjoin(then, then.c.image_id == image.c.id))
+        .where(image.c.dataset_id == dataset_id, or_(unknown & live, ~unknown & differs))
+        .order_by(image.c.id)
+    )
+    connection.execute(image_change.insert().from_select(_COLUMNS, taken))
+    return _carry_out(connection, action_id)
+
+
+def _carry_out(connection: Connection, action_id: int) -> list[int]:
+    """Gives images what the action's changes say; their ids."""
     after = image_change.c.after
     values = {
         "label_id": after["label_id"].as_integer(),

@@ -70,6 +70,11 @@ class Database:
         with self.engine.connect().execution_options(write=False) as connection:
             return connection.execute(query).mappings().all()
 
+    def tuples(self, query: Executable) -> Sequence[tuple[Any, ...]]:
+        """The rows by position: for tens of thousands at once, where names cost as much as the reading."""
+        with self.engine.connect().execution_options(write=False) as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
     def row(self, query: Executable) -> RowMapping | None:
         with self.engine.connect().execution_options(write=False) as connection:
             return connection.execute(query).mappings().first()

@@ -24,6 +24,7 @@ from core.storage.schema import (
     upload_item,
     vector,
     vector_todo,
+    version,
 )
 from core.studio import Change, LabelledImage, NewImage, Outcome, Where
 
@@ -89,10 +90,16 @@ class Images:
         return any(self._db.row(query.limit(1)) for query in named)
 
     def labelled(self, dataset_id: int) -> list[LabelledImage]:
-        columns = (image.c.id.label("image_id"), image.c.sha256, image.c.label_id, image.c.split)
+        columns = (image.c.id, image.c.sha256, image.c.label_id, image.c.split)
         live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None) & image.c.label_id.is_not(None)
-        rows = self._db.rows(select(*columns).where(live).order_by(image.c.id))
-        return [LabelledImage(**{**row, "split": Split(row["split"])}) for row in rows]
+        rows = self._db.tuples(select(*columns).where(live).order_by(image.c.id))
+        splits = {split.value: split for split in Split}
+        return [LabelledImage(one, sha256, label, splits[split]) for one, sha256, label, split in rows]
+
+    def unlabelled(self, dataset_id: int) -> list[tuple[int, str, Split]]:
+        live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None) & image.c.label_id.is_(None)
+        rows = self._db.tuples(select(image.c.id, image.c.sha256, image.c.split).where(live).order_by(image.c.id))
+        return [(one, sha256, Split(split)) for one, sha256, split in rows]
 
     def actions(self, dataset_id: int, limit: int = 20) -> list[Action]:
         query = select(action).where(action.c.dataset_id == dataset_id).order_by(action.c.id.desc()).limit(limit)
@@ -201,6 +208,15 @@ class Images:
             made = self._begin(connection, done["dataset_id"], "undo", "", who, None, conflicts)
             changed = bulk.take_back(self._db, connection, made["id"], action_id)
             return self._end(connection, made, changed, f"Took back: {done['summary']}", conflicts)
+
+    def restore(self, version_id: int, summary: str, who: str) -> Outcome:
+        with self._db.write() as connection:
+            dataset_id = connection.execute(select(version.c.dataset_id).where(version.c.id == version_id)).scalar()
+            if dataset_id is None:
+                raise NotFound(f"There is no version {version_id}.")
+            made = self._begin(connection, dataset_id, "restore", "", who, None, [])
+            changed = bulk.go_back(self._db, connection, made["id"], dataset_id, version_id)
+            return self._end(connection, made, changed, summary, ())
 
     # ---- the end of the trash ----
 

@@ -1,63 +1,16 @@
-"""Versions, models, predictions: what was trained on what, and what it said."""
+"""Models and predictions: what was learned, and what it said."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 
 from core.errors import NotFound
-from core.records import Model, ModelKind, Prediction, Ranked, Split, Version, VersionImage
+from core.records import Model, ModelKind, Prediction, Ranked
 from core.storage.database import Database, now
-from core.storage.schema import dataset, model, prediction, version, version_image
-
-
-class Versions:
-    def __init__(self, database: Database) -> None:
-        self._db = database
-
-    def freeze(self, dataset_id: int, name: str, labels: Sequence[str], images: Sequence[VersionImage]) -> Version:
-        ordered = sorted(images, key=lambda image: image.image_id)
-        digest = _content_hash(labels, ordered)
-        with self._db.write() as connection:
-            same = (version.c.dataset_id == dataset_id) & (version.c.content_hash == digest)
-            found = connection.execute(select(version.c.id).where(same)).scalar()
-            if found is None:
-                values = {"dataset_id": dataset_id, "created_at": now(), "name": name, "content_hash": digest}
-                query = version.insert().values(**values, labels=list(labels), images=len(ordered))
-                found = connection.execute(query.returning(version.c.id)).scalar_one()
-                rows = [
-                    {
-                        "version_id": found,
-                        "image_id": i.image_id,
-                        "sha256": i.sha256,
-                        "label_index": i.label_index,
-                        "split": str(i.split),
-                    }
-                    for i in ordered
-                ]
-                connection.execute(version_image.insert(), rows)
-        return self.get(int(found))
-
-    def get(self, version_id: int) -> Version:
-        if (row := self._db.row(select(version).where(version.c.id == version_id))) is None:
-            raise NotFound(f"There is no version {version_id}.")
-        return Version(**{**row, "labels": tuple(row["labels"])})
-
-    def images(self, version_id: int) -> list[VersionImage]:
-        query = select(version_image).where(version_image.c.version_id == version_id).order_by(version_image.c.image_id)
-        rows = self._db.rows(query)
-        return [VersionImage(r["image_id"], r["sha256"], r["label_index"], Split(r["split"])) for r in rows]
-
-
-def _content_hash(labels: Sequence[str], images: Sequence[VersionImage]) -> str:
-    digest = hashlib.sha256(repr(list(labels)).encode())
-    for image in images:
-        digest.update(f"{image.image_id} {image.sha256} {image.label_index} {image.split}\n".encode())
-    return digest.hexdigest()
-
+from core.storage.schema import dataset, model, prediction
 
 _MODELS = (
     select(model, dataset.c.name.label("dataset"))

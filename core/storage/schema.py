@@ -161,7 +161,8 @@ version = Table(
     Column("name", String, nullable=False),
     Column("content_hash", String, nullable=False),
     Column("labels", JSON, nullable=False),
-    Column("images", Integer, nullable=False),
+    Column("images", Integer, nullable=False),  # with a label
+    Column("unlabelled", Integer, nullable=False),
     UniqueConstraint("dataset_id", "content_hash"),
 )
 
@@ -171,8 +172,10 @@ version_image = Table(
     Column("version_id", ForeignKey("version.id"), primary_key=True),
     Column("image_id", ForeignKey("image.id"), primary_key=True, index=True),
     Column("sha256", String, nullable=False),
-    Column("label_index", Integer, nullable=False),
-    Column("split", String, nullable=False),
+    Column("label_id", ForeignKey("label.id")),
+    Column("label_index", Integer, nullable=False),  # in version.labels; -1: no label
+    Column("split", String, nullable=False),  # what it is used for: never auto where there is a label
+    Column("kept", String, nullable=False),  # what the dataset said of it, auto included
 )
 
 run = Table(
