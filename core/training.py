@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from core import recipe as recipes
+from core.errors import StudioError
 from core.imaging.cache import PixelCache, open_cache
 from core.imaging.pool import DecoderPool
 from core.index import instant
@@ -26,7 +27,18 @@ from core.index.vector_file import LocalVectorFile
 from core.keeping import Material, keep
 from core.learning import loop
 from core.learning.checkpoint import Checkpoints
-from core.learning.events import Checked, Event, Finished, Prepared, Saved, Stepped, Validated
+from core.learning.events import (
+    Advanced,
+    Checked,
+    Event,
+    Finished,
+    Prepared,
+    Reason,
+    Saved,
+    Stepped,
+    Validated,
+    WentBack,
+)
 from core.learning.learner import Head, choose_device
 from core.recipe import Recipe
 from core.records import Run, Split, TrainingSpec, Wish
@@ -56,7 +68,7 @@ class Training:
         self._watcher = Watcher(files, store, run, context, self._device)
         self._said_s = 0.0
         self._total_steps = run.total_steps
-        self._stepped_epoch = 0
+        self._diverged: str | None = None
 
     def work(self) -> None:
         """Raises Stopped for a wish obeyed, StudioError for what a person can mend."""
@@ -65,6 +77,8 @@ class Training:
         recipe = self._recorded_recipe() or self._record(recipe)
         self._learn(recipe, self._pinned_head() if recipe.warm_start else None, cache)
         self._keep(recipe, cache)
+        if self._diverged is not None:
+            raise StudioError(self._diverged)
 
     def _before_write(self) -> None:
         self._context.still_mine()
@@ -192,7 +206,6 @@ class Training:
                 self._begin(event)
             case Stepped():
                 self._advance(event.step, event.epoch - 1)
-                self._stepped_epoch = event.epoch
                 context.measure(
                     event.step,
                     {
@@ -203,14 +216,19 @@ class Training:
                         **self._watcher.gauged(),
                     },
                 )
+            case Advanced():
+                self._advance(event.step, event.epoch - 1)
             case Checked():
                 context.say("checking", {"done": event.done, "images": event.images})
             case Validated():
                 self._validated(event)
             case Saved():
                 context.say("saved", {"step": event.step})
+            case WentBack():
+                self._go_back(event)
             case Finished():
                 log.info("%s", event.sentence)
+                self._diverged = event.sentence if event.reason is Reason.DIVERGED else None
                 context.say("finished", {"reason": str(event.reason), "sentence": event.sentence})
             case _:
                 assert_never(event)
@@ -233,13 +251,16 @@ class Training:
             )
             self._context.say("training", {"device": event.device, "images": event.train_images})
 
+    def _go_back(self, event: WentBack) -> None:
+        log.warning("%s", event.sentence)
+        self._context.say("went_back", {"step": event.step, "epoch": event.epoch, "sentence": event.sentence})
+        self._context.still_mine()  # what was measured on the way is on record now, and goes
+        self._store.runs.drop_metrics_after(self._run.id, self._run.attempt, event.step)
+        self._advance(event.step, event.epoch)
+
     def _validated(self, event: Validated) -> None:
         self._advance(event.step, event.epoch)
-        values = {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy}
-        if self._stepped_epoch < event.epoch and event.train_loss is not None and event.train_accuracy is not None:
-            # An epoch so short that nothing was said during it.
-            values |= {"train_loss": event.train_loss, "train_accuracy": event.train_accuracy}
-        self._context.measure(event.step, values)
+        self._context.measure(event.step, {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy})
         self._watcher.saw(event)
         log.info(
             "Epoch %d of %d: %s of 100 right, loss %.4f%s",
@@ -257,8 +278,9 @@ class Training:
     # ---- keep
 
     def _keep(self, recipe: Recipe, cache: PixelCache) -> None:
-        if self._context.wish is Wish.STOP and self._checkpoints.best() is None:
-            raise Stopped(Wish.STOP, "It was stopped before its first epoch was over, so there was no model to keep.")
+        wish = self._context.wish
+        if wish is Wish.STOP and self._checkpoints.best() is None:
+            raise Stopped(wish, "It was stopped before its first epoch was over, so there was no model to keep.")
         self._context.say("scoring")
         material = Material(
             self._dataset,

@@ -22,10 +22,16 @@ FORMAT = 1
 
 def write_atomically(path: Path, write: Callable[[Any], object]) -> None:
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with beside.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with beside.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except Exception as error:
+        beside.unlink(missing_ok=True)  # half a file takes room that is missing already
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None  # torch says that its archive is odd; why, only the system knows
+        raise
     beside.replace(path)
     if os.name == "posix":  # makes the rename itself durable
         folder = os.open(path.parent, os.O_RDONLY)

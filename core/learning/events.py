@@ -9,7 +9,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     DONE = "done"
     EARLY = "early"  # no new best for `patience` epochs
-    DIVERGED = "diverged"  # the loss is no number any more; the best model is kept
+    DIVERGED = "diverged"  # the loss is no number any more, for the second time; the best model is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,22 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """About four times a second."""
+    """A window of the curve is over: at the same steps however often the run is broken off, told of a little later."""
 
     step: int  # optimizer steps since the run began, from 1
     epoch: int  # the epoch under way, from 1
-    train_loss: float  # over the images since the last Stepped, as the network saw them: varied, with dropout
+    train_loss: float  # over the images of the window, as the network saw them: varied, with dropout
     train_accuracy: float
     learning_rate: float
     images_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """Within a window that takes long, about four times a second."""
+
+    step: int
+    epoch: int  # the epoch under way, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,16 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class WentBack:
+    """The loss was no number any more: it goes on from an earlier epoch, more slowly. What came after that is void."""
+
+    step: int
+    epoch: int  # whole epochs done there
+    learning_rate: float  # the highest from now on
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event. A training that is closed ends without one."""
 
@@ -84,4 +102,4 @@ class Finished:
     val_accuracy: float
 
 
-Event = Prepared | Stepped | Checked | Validated | Saved | Finished
+Event = Prepared | Stepped | Advanced | Checked | Validated | Saved | WentBack | Finished

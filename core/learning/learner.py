@@ -22,6 +22,7 @@ from core.recipe import Recipe
 
 Head = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight (K, D), bias (K,)
 Weights = dict[str, Tensor]
+LOWER = 0.1  # what is left of the learning rate after the loss grew beyond all numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,43 @@ class Learner:
     """A network with its optimizer, its averaged weights, its place in the run and its best weights so far."""
 
     def __init__(self, recipe: Recipe, labels: int, device: torch.device, head: Head | None, fingerprint: str) -> None:
-        self.recipe, self.device, self.fingerprint = recipe, device, fingerprint
-        self.network = build(recipe.architecture, labels, recipe)
-        if head is not None:
-            self.network.load_head(*head)
-        self.network.to(device)
-        self.averaged: Network | None = copy.deepcopy(self.network) if recipe.ema else None
-        self.optimizer = _optimizer(recipe, self.network)
-        self.epoch = self.batch = self.step = 0  # whole epochs done; batches done in this one; steps in all
+        self.recipe, self.labels, self.device, self.head = recipe, labels, device, head
+        self.fingerprint = fingerprint
         # Loss, right answers, images of the epoch under way; read rarely, because reading waits for the device.
         self.sums = torch.zeros(3, device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
         self.best: Best | None = None
         self.best_weights: Weights = {}
+        self.rate_scale = 1.0  # LOWER once it went back
+        self._begin()
+
+    def _begin(self) -> None:
+        self.network = build(self.recipe.architecture, self.labels, self.recipe)
+        if self.head is not None:
+            self.network.load_head(*self.head)
+        self.network.to(self.device)
+        self.averaged: Network | None = copy.deepcopy(self.network) if self.recipe.ema else None
+        self.optimizer = _optimizer(self.recipe, self.network)
+        self.epoch = self.batch = self.step = 0  # whole epochs done; batches done in this one; steps in all
+        # Where the windows of the curve end, each with what `sums` was there: the last one that was told of (0 sums at
+        # the begin of an epoch), then those that wait to be told of.
+        self.marks: list[tuple[int, Tensor]] = []
+
+    def go_back(self) -> None:
+        """To the best epoch so far, or to the begin where there is none, and on from there at a lower rate.
+
+        Not to the newest checkpoint: when that was written depends on the clock, and the run would end elsewhere each
+        time. The optimizer begins anew, because its moments are what led here.
+        """
+        self._begin()
+        self.rate_scale *= LOWER
+        if self.best is not None:
+            self.epoch, self.step = self.best.epoch, self.best.step
+            for network in filter(None, (self.network, self.averaged)):
+                network.load_state_dict(self.best_weights)
+
+    @property
+    def went_back(self) -> bool:
+        return self.rate_scale < 1
 
     # ---- learning
 
@@ -103,6 +129,7 @@ class Learner:
         self.network.freeze_body(self.epoch < self.recipe.freeze_epochs)
         if self.batch == 0:
             self.sums.zero_()
+            self.marks = [(self.step, self.sums.clone())]
 
     def learn(self, inputs: Tensor, targets: Tensor, rate: float) -> None:
         """One optimizer step at that learning rate."""
@@ -133,6 +160,11 @@ class Learner:
             theirs = [*self.network.parameters(), *self.network.buffers()]
             pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
             torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - keep)
+
+    def mark(self) -> None:
+        """A window of the curve ends after this step."""
+        if self.marks[-1][0] != self.step:
+            self.marks.append((self.step, self.sums.clone()))
 
     # ---- checking
 
@@ -167,6 +199,11 @@ class Learner:
         return self.epoch, self.batch, self.step
 
     @property
+    def told(self) -> tuple[int, ...]:
+        """Its place, and the last window that was told of: what has to be saved anew when it moved."""
+        return *self.place, self.marks[0][0] if self.marks else 0
+
+    @property
     def tired(self) -> bool:
         """No new best for as many epochs as the recipe has patience."""
         since = self.epoch - (self.best.epoch if self.best else 0)
@@ -183,6 +220,8 @@ class Learner:
             "averaged": self.averaged.state_dict() if self.averaged is not None else None,
             "optimizer": self.optimizer.state_dict(),
             "sums": self.sums,
+            "marks": self.marks,
+            "rate_scale": self.rate_scale,
             "best": asdict(self.best) if self.best else None,
         }
         checkpoints.save(self.step, state, (self.best.step, self.best_weights) if self.best else None)
@@ -201,6 +240,8 @@ class Learner:
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.sums.copy_(state["sums"])
+        self.marks = [(step, sums) for step, sums in state["marks"]]
+        self.rate_scale = state["rate_scale"]
         self.best = Best(**state["best"]) if state["best"] else None
         self.best_weights = best[1] if best else {}
         return True

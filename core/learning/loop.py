@@ -20,7 +20,19 @@ from core import architectures
 from core.errors import StudioError
 from core.learning import augment
 from core.learning.checkpoint import Checkpoints
-from core.learning.events import Checked, Event, Finished, Glimpse, Prepared, Reason, Saved, Stepped, Validated
+from core.learning.events import (
+    Advanced,
+    Checked,
+    Event,
+    Finished,
+    Glimpse,
+    Prepared,
+    Reason,
+    Saved,
+    Stepped,
+    Validated,
+    WentBack,
+)
 from core.learning.glimpse import glimpse
 from core.learning.learner import Head, Learner, fingerprint, learning_rate, mix
 from core.recipe import Recipe
@@ -29,6 +41,7 @@ SAY_S = 0.25
 SAVE_EPOCH_S, SAVE_STEP_S = 2.0, 60.0  # least seconds between checkpoints, at the end of an epoch and within one
 SAVE_COST = 20  # times as long as a checkpoint takes passes at least before the next
 CHECK_BATCH = 64
+WINDOWS = 1000  # of the curve, where there are so many steps; at most twice as many
 
 Pixels = NDArray[np.uint8]  # (N, S, S, 3), RGB, S the recipe's side
 Indices = NDArray[np.int64]
@@ -72,45 +85,68 @@ def train(
 
     diverged = False
     try:
-        if learner.best is None and learner.step == 0 and (head is not None or recipe.epochs == 0):
-            val_loss, val_accuracy = yield from _check(learner, source, validation_index)
-            best = learner.end_epoch(val_loss, val_accuracy, epoch=0)
-            yield Validated(0, 0, None, None, val_loss, val_accuracy, best, _look(learner, source, strip))
-
-        while learner.epoch < recipe.epochs and not learner.tired:
-            # ---- learn from every picture once
-            learner.begin_epoch()
-            order = permutation(train_index, recipe.seed, learner.epoch)
-            said_s, said = time.monotonic(), learner.sums.clone()
-            for start, stop in batches[learner.batch :]:
-                inputs, wanted = source.varied(order[start:stop], learner.epoch)
-                rate = learning_rate(recipe, learner.step, total)
-                learner.learn(inputs, wanted, rate)
-                if (now_s := time.monotonic()) - said_s >= SAY_S:
-                    new, said = learner.sums - said, learner.sums.clone()
-                    speed, said_s = float(new[2]) / (now_s - said_s), now_s
-                    yield Stepped(learner.step, learner.epoch + 1, *_means(new), rate, speed)
-                    if saver.due(SAVE_STEP_S):
-                        yield saver.save()
-
-            # ---- see what it has learnt
-            seen = _means(learner.sums)
-            val_loss, val_accuracy = yield from _check(learner, source, validation_index)
-            best = learner.end_epoch(val_loss, val_accuracy, learner.epoch + 1)
-            shown = _look(learner, source, strip)
-            yield Validated(learner.step, learner.epoch, *seen, val_loss, val_accuracy, best, shown)
-            if saver.due(SAVE_EPOCH_S):
-                yield saver.save()
+        while not diverged:
+            try:
+                yield from _learn(learner, source, saver, batches, train_index, validation_index, strip)
+                break
+            except _Diverged:
+                diverged = learner.went_back
+                if not diverged:
+                    yield _back(learner)
     except GeneratorExit:
         saver.save()
         raise
-    except _Diverged:
-        diverged = True
-        if learner.best is None:
-            raise StudioError("The loss grew beyond all numbers at once. Choose a smaller learning rate.") from None
+    if learner.best is None:
+        raise StudioError(DIVERGED)
     if saver.due(0):
         yield saver.save()
     yield _finished(learner, diverged)
+
+
+def _learn(
+    learner: Learner,
+    source: _Source,
+    saver: _Saver,
+    batches: Sequence[tuple[int, int]],
+    train_index: Indices,
+    validation_index: Indices,
+    strip: Indices | None,
+) -> Generator[Event]:
+    """Epoch by epoch to the end. Raises _Diverged."""
+    recipe, total = learner.recipe, len(batches) * learner.recipe.epochs
+    window = 1 + total // (2 * WINDOWS)
+    if learner.best is None and learner.step == 0 and (learner.head is not None or recipe.epochs == 0):
+        val_loss, val_accuracy = yield from _check(learner, source, validation_index)
+        best = learner.end_epoch(val_loss, val_accuracy, epoch=0)
+        yield Validated(0, 0, None, None, val_loss, val_accuracy, best, _look(learner, source, strip))
+
+    while learner.epoch < recipe.epochs and not learner.tired:
+        # ---- learn from every picture once
+        learner.begin_epoch()
+        order = permutation(train_index, recipe.seed, learner.epoch)
+        pace = _Pace()
+        for start, stop in batches[learner.batch :]:
+            inputs, wanted = source.varied(order[start:stop], learner.epoch)
+            learner.learn(inputs, wanted, learning_rate(recipe, learner.step, total) * learner.rate_scale)
+            if learner.step % window == 0:
+                learner.mark()
+            if pace.due(stop - start):
+                if len(learner.marks) == 1:
+                    yield Advanced(learner.step, learner.epoch + 1)
+                yield from _windows(learner, total, pace.images_per_s())
+                if saver.due(SAVE_STEP_S):
+                    yield saver.save()
+        learner.mark()
+        yield from _windows(learner, total, pace.images_per_s())
+
+        # ---- see what it has learnt
+        seen = _means(learner.sums.tolist())
+        val_loss, val_accuracy = yield from _check(learner, source, validation_index)
+        best = learner.end_epoch(val_loss, val_accuracy, learner.epoch + 1)
+        shown = _look(learner, source, strip)
+        yield Validated(learner.step, learner.epoch, *seen, val_loss, val_accuracy, best, shown)
+        if saver.due(SAVE_EPOCH_S):
+            yield saver.save()
 
 
 def _refuse(pixels: Pixels, train_index: Indices, validation_index: Indices, recipe: Recipe) -> None:
@@ -132,9 +168,12 @@ class _Diverged(Exception):
     """A loss is no number any more, and no step will make it one again."""
 
 
-def _means(sums: Tensor) -> tuple[float, float]:
-    """Loss and accuracy of (sum of the losses, right answers, images). Raises _Diverged. Waits for the device."""
-    loss, right, images = sums.tolist()
+DIVERGED = "The loss grew beyond all numbers, at a lower learning rate too. Choose a much smaller learning rate."
+
+
+def _means(sums: Sequence[float]) -> tuple[float, float]:
+    """Loss and accuracy of (sum of the losses, right answers, images). Raises _Diverged."""
+    loss, right, images = sums
     if not math.isfinite(loss):
         raise _Diverged
     return loss / images, right / images
@@ -179,26 +218,54 @@ class _Source:
         return inputs, wanted
 
 
+class _Pace:
+    """When there is something to say again, and how fast it went since."""
+
+    def __init__(self) -> None:
+        self.since_s, self.images, self.latest = time.monotonic(), 0, 0.0
+
+    def due(self, images: int) -> bool:
+        """So many more were learned from."""
+        self.images += images
+        return time.monotonic() - self.since_s >= SAY_S
+
+    def images_per_s(self) -> float:
+        now_s = time.monotonic()
+        if self.images:
+            self.latest = self.images / max(now_s - self.since_s, 1e-9)
+        self.since_s, self.images = now_s, 0
+        return self.latest
+
+
+def _windows(learner: Learner, total: int, speed: float) -> Generator[Stepped]:
+    """Tells of the windows that are over. One is forgotten as it is told, so that a checkpoint knows the others."""
+    told = torch.stack([sums for _, sums in learner.marks]).diff(dim=0).tolist()  # waits for the device, once
+    for window in told:
+        means = _means(window)
+        del learner.marks[0]
+        step = learner.marks[0][0]
+        rate = learning_rate(learner.recipe, step - 1, total) * learner.rate_scale
+        yield Stepped(step, learner.epoch + 1, *means, rate, speed)
+
+
 class _Saver:
     """Decides when a checkpoint is due: often enough to lose little, seldom enough to cost little."""
 
     def __init__(self, learner: Learner, checkpoints: Checkpoints, resumed: bool) -> None:
         self.learner, self.checkpoints = learner, checkpoints
-        self.saved_place = learner.place if resumed else None
+        self.saved = learner.told if resumed else None
         self.saved_s, self.took_s = time.monotonic(), 0.0
 
     def due(self, least_s: float) -> bool:
         passed_s = time.monotonic() - self.saved_s
-        return self.saved_place != self.learner.place and (
-            not least_s or passed_s >= max(least_s, SAVE_COST * self.took_s)
-        )
+        return self.saved != self.learner.told and (not least_s or passed_s >= max(least_s, SAVE_COST * self.took_s))
 
     def save(self) -> Saved:
         """Writes a checkpoint unless this very state is written already."""
-        if self.saved_place != self.learner.place:
+        if self.saved != self.learner.told:
             began_s = time.monotonic()
             self.learner.save(self.checkpoints)
-            self.saved_place, self.saved_s = self.learner.place, time.monotonic()
+            self.saved, self.saved_s = self.learner.told, time.monotonic()
             self.took_s = self.saved_s - began_s
         return Saved(self.learner.step)
 
@@ -211,7 +278,19 @@ def _check(learner: Learner, source: _Source, index: Indices) -> Generator[Check
         if time.monotonic() - said_s >= SAY_S:
             said_s = time.monotonic()
             yield Checked(min(start + CHECK_BATCH, len(index)), len(index))
-    return _means(sums)
+    return _means(sums.tolist())
+
+
+def _back(learner: Learner) -> WentBack:
+    epoch = learner.epoch + 1
+    learner.go_back()
+    rate = learner.recipe.learning_rate * learner.rate_scale
+    place = f"epoch {learner.epoch}, the best so far," if learner.best is not None else "the beginning"
+    sentence = (
+        f"The loss grew beyond all numbers in epoch {epoch}. The run went back to {place} and goes on with a tenth of "
+        f"the learning rate, {rate:.2g}."
+    )
+    return WentBack(learner.step, learner.epoch, rate, sentence)
 
 
 def _look(learner: Learner, source: _Source, strip: Indices | None) -> Glimpse | None:
@@ -226,8 +305,8 @@ def _finished(learner: Learner, diverged: bool) -> Finished:
     if diverged:
         reason = Reason.DIVERGED
         sentence = (
-            f"The loss grew beyond all numbers after epoch {learner.epoch}. The best model, of epoch {best.epoch}, "
-            "is kept; a smaller learning rate would go further."
+            f"The loss grew beyond all numbers again after epoch {learner.epoch}, at a tenth of the learning rate. The "
+            f"best model, of epoch {best.epoch}, is kept; a much smaller learning rate would go further."
         )
     elif learner.epoch < learner.recipe.epochs:
         reason = Reason.EARLY

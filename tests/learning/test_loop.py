@@ -13,7 +13,7 @@ from core.errors import StudioError
 from core.learning import loop
 from core.learning.augment import as_input
 from core.learning.checkpoint import Checkpoints
-from core.learning.events import Checked, Finished, Prepared, Reason, Saved, Stepped, Validated
+from core.learning.events import Checked, Finished, Prepared, Reason, Saved, Stepped, Validated, WentBack
 from core.learning.export import predict
 from core.learning.learner import Head, choose_device, learning_rate, load_best
 from core.learning.loop import cut, permutation, train
@@ -179,12 +179,14 @@ def test_a_loss_that_is_no_number_ends_the_run_in_a_sentence(tmp_path: Path) -> 
         list(sets.training(tmp_path, recipe))
 
 
-def test_a_run_that_diverges_late_keeps_its_best_model(tmp_path: Path) -> None:
+def test_a_run_that_diverges_again_keeps_its_best_model(tmp_path: Path) -> None:
     recipe = sets.recipe("efficientnet-lite0", epochs=1, optimizer="sgd")
     recipe = dataclasses.replace(recipe, learning_rate=1e30, warmup_share=0.0)
 
-    finished = list(sets.training(tmp_path, recipe, head=a_head()))[-1]
+    events = list(sets.training(tmp_path, recipe, head=a_head()))
+    finished = events[-1]
 
+    assert sum(isinstance(event, WentBack) for event in events) == 1
     assert isinstance(finished, Finished) and finished.reason is Reason.DIVERGED
     assert finished.best_epoch == 0
     weights = Checkpoints(tmp_path).best()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import subprocess
 import sys
@@ -12,7 +13,19 @@ import torch
 
 from core.errors import StudioError
 from core.learning import loop
-from core.learning.events import Checked, Event, Prepared, Saved, Stepped, Validated
+from core.learning.events import (
+    Advanced,
+    Checked,
+    Event,
+    Finished,
+    Prepared,
+    Reason,
+    Saved,
+    Stepped,
+    Validated,
+    WentBack,
+)
+from core.learning.learner import LOWER, Learner
 from core.recipe import Recipe
 from tests.learning import sets, victim
 
@@ -25,8 +38,23 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(events: list[Event]) -> list[Event]:
-    """What must be the same: everything but the speed and where it was saved."""
-    return [event for event in events if not isinstance(event, Stepped | Saved | Prepared | Checked)]
+    """What must be the same, every window of the curve too: everything but the speed and where it was saved."""
+    same = [event for event in events if not isinstance(event, Saved | Prepared | Checked | Advanced)]
+    return [dataclasses.replace(event, images_per_s=0.0) if isinstance(event, Stepped) else event for event in same]
+
+
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights cease to be numbers in step 8, unless the rate was lowered."""
+    learn = Learner.learn
+
+    def poisoned(self: Learner, inputs: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
+        learn(self, inputs, targets, rate)
+        if self.step == 8 and not self.went_back:
+            with torch.no_grad():
+                next(self.network.parameters()).fill_(torch.nan)
+
+    monkeypatch.setattr(Learner, "learn", poisoned)
 
 
 def in_pieces(folder: Path, recipe: Recipe, lengths: list[int]) -> list[Event]:
@@ -59,6 +87,61 @@ def test_closed_again_and_again_it_ends_in_the_same_bits(tmp_path: Path) -> None
 
     assert victim.digest(tmp_path / "broken") == victim.digest(tmp_path / "unbroken")
     assert told(broken) == told(unbroken)
+
+
+def test_windows_of_the_curve_that_were_not_told_of_yet_are_in_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = victim.recipe()
+    unbroken = list(sets.training(tmp_path / "unbroken", recipe))
+    monkeypatch.setattr(loop, "SAY_S", 1e9)  # said at the end of each epoch, several windows in a row
+
+    broken = in_pieces(tmp_path / "broken", recipe, [3, 2, 9, 4])
+
+    assert told(broken) == told(unbroken)
+    steps = [event.step for event in broken if isinstance(event, Stepped)]
+    assert steps == list(range(1, 25))
+
+
+def test_a_long_run_has_windows_of_several_steps_at_the_same_steps_always(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "WINDOWS", 3)
+    recipe = victim.recipe()
+
+    unbroken = list(sets.training(tmp_path / "unbroken", recipe))
+    broken = in_pieces(tmp_path / "broken", recipe, [4, 1, 6, 2, 11])
+
+    assert [event.step for event in unbroken if isinstance(event, Stepped)] == [5, 6, 10, 12, 15, 18, 20, 24]
+    assert any(isinstance(event, Advanced) for event in unbroken)
+    assert told(broken) == told(unbroken)
+
+
+def test_a_loss_that_is_no_number_goes_back_to_the_best_epoch_and_on_more_slowly(poison: None, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(victim.recipe(), patience=0)
+
+    events = list(sets.training(tmp_path, recipe))
+
+    (back,) = [event for event in events if isinstance(event, WentBack)]
+    assert (back.step, back.epoch) == (6, 1)
+    assert back.learning_rate == pytest.approx(recipe.learning_rate * LOWER)
+    assert "epoch 2" in back.sentence and "went back to epoch 1" in back.sentence
+    after = events[events.index(back) :]
+    rates = [event.learning_rate for event in after if isinstance(event, Stepped)]
+    assert max(rates) <= back.learning_rate < max(e.learning_rate for e in events if isinstance(e, Stepped))
+    assert [event.epoch for event in after if isinstance(event, Validated)] == [2, 3, 4]
+    assert isinstance(events[-1], Finished) and events[-1].reason is Reason.DONE
+
+
+def test_a_run_that_goes_back_and_is_broken_off_ends_in_the_same_bits(poison: None, tmp_path: Path) -> None:
+    recipe = victim.recipe()
+    unbroken = list(sets.training(tmp_path / "unbroken", recipe))
+    back = next(at for at, event in enumerate(unbroken) if isinstance(event, WentBack))
+
+    for at in range(back - 3, back + 4):
+        in_pieces(tmp_path / str(at), recipe, [at, 2])
+
+        assert victim.digest(tmp_path / str(at)) == victim.digest(tmp_path / "unbroken"), f"closed after event {at}"
 
 
 def test_killed_three_times_it_ends_in_the_same_bits(tmp_path: Path) -> None:
