@@ -41,6 +41,8 @@ def _add(studio: Studio, dataset_id: int, sha256: str, name: str, label: str, su
     if not checked.accepted:
         raise Refused(checked.reason, checked.kind)
     studio.files.keep_pictures([checked])
+    if checked.facts:
+        studio.store.facts.put({checked.sha256: checked.facts})
     for ending in (".thumb", ".rgb"):
         checked.source.with_name(checked.source.name + ending).unlink(missing_ok=True)
     facts = (checked.width, checked.height, checked.format, checked.bytes)

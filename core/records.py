@@ -108,6 +108,23 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What was measured of a picture's pixels when it arrived. Shares and levels are 0..1."""
+
+    brightness: float  # mean luma
+    contrast: float  # standard deviation of the luma
+    dark: float  # share of pixels that show nothing but black
+    bright: float  # share of pixels that show nothing but white
+    sharpness: float  # how much a blur would take away; 0 for one that is blurred already, or blank
+    colour: float  # mean distance between the strongest and the weakest channel; 0: grey
+    border: tuple[float, float, float]  # mean colour of the outermost pixels, RGB
+    border_spread: float  # how much they vary
+    look: str  # perceptual hash, 16 hex digits: few different bits look alike
+    mini: bytes  # 16 x 16 luma, row by row
+    pixels: str  # names the decoded pixels, whatever the file; empty: not known, it was never decoded whole
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One thing a person did to a dataset; undo takes back a whole action."""
 

@@ -32,6 +32,7 @@ from core.records import (
     Metric,
     Model,
     ModelKind,
+    PictureFacts,
     Prediction,
     Ranked,
     Run,
@@ -69,6 +70,7 @@ class Checked:
     height: int = 0  # px, upright
     reason: str = ""  # empty: accepted; else one sentence without a file name
     kind: str = ""  # stable word for the reason: empty, not_a_picture, format, cut_short, damaged, too_large, ...
+    facts: PictureFacts | None = None  # of an accepted one
 
     @property
     def accepted(self) -> bool:
@@ -90,6 +92,9 @@ class Decoder(Protocol):
 
     def resized(self, sources: Sequence[Path], side: int) -> Iterator[tuple[int, Pixels | None]]:
         """(index, (side, side, 3)) for each source, in any order; None where it cannot be decoded any more."""
+
+    def measured(self, sources: Sequence[Path]) -> Iterator[tuple[int, PictureFacts | None]]:
+        """(index, facts) for each source, in any order; None where it cannot be decoded any more."""
 
     def view(self, source: Path | bytes, longest_side: int) -> bytes:
         """A WebP without metadata. Raises Refused."""
@@ -273,6 +278,15 @@ class VectorStore(Protocol):
         """The file holds these rows, durably. Takes them off the to-do list."""
 
 
+class FactStore(Protocol):
+    """What was measured of pictures, by their bytes."""
+
+    def put(self, facts: Mapping[str, PictureFacts]) -> None:
+        """Keeps what is known already."""
+
+    def get(self, sha256s: Sequence[str]) -> dict[str, PictureFacts]: ...
+
+
 class UploadStore(Protocol):
     def create(self, dataset_id: int | None, name: str, add_when_ready: bool = False) -> Upload: ...
     def get(self, upload_id: str) -> Upload:
@@ -454,6 +468,7 @@ class Store:
     datasets: DatasetStore
     images: ImageStore
     vectors: VectorStore
+    facts: FactStore
     uploads: UploadStore
     versions: VersionStore
     runs: RunStore

@@ -48,6 +48,7 @@ def test_a_correction_makes_the_picture_part_of_the_dataset(studio: Studio, mode
         "the instant model has something to learn"
     )
     assert image.sha256 in studio.store.vectors.todo(99)
+    assert image.sha256 in studio.store.facts.get([image.sha256])
 
 
 def test_a_second_correction_relabels_the_same_picture(studio: Studio, model: Model) -> None:

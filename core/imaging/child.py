@@ -3,7 +3,8 @@
 It reads jobs from its standard input and answers them in order on its standard output. Both ways a message is one line
 of JSON, then as many raw bytes as its `bytes` says. A job names its source by `path`, or carries it as those bytes:
 
-    {"job": "check", "path": ...}                 -> {"sha256", "size", "format", "width", "height"}
+    {"job": "check", "path": ...}                 -> {"sha256", "size", "format", "width", "height", "facts"}
+    {"job": "measure", ...}                       -> {"facts"}
     {"job": "pixels", ...}                        -> {"width", "height", "bytes": width x height x 3} + RGB rows
     {"job": "resized", "side": 224, ...}          -> {"bytes": side x side x 3} + RGB rows
     {"job": "view", "side": 1600, ...}            -> {"bytes": n} + WebP
@@ -27,9 +28,13 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from PIL import Image
+
 from core.errors import Refused
 from core.imaging.gate import ALL_PIXELS, MAX_FILE_BYTES, Need, OutOfMemory, open_picture, too_many_bytes
-from core.imaging.renditions import THUMB_NEED, squash, thumbnail, webp
+from core.imaging.measuring import measure, told
+from core.imaging.renditions import INPUT_SIDE, THUMB_NEED, THUMB_SIDE, fitted, squash, thumbnail, webp
+from core.imaging.upright import Picture
 
 ADDRESS_SPACE_BYTES = 1 << 30
 FILE_BYTES = 16 << 20  # the most it may ever write into one file
@@ -63,6 +68,10 @@ class Child:
         match job["job"]:
             case "check":
                 self.check(data, job["path"])
+            case "measure":
+                small = reduced(open_picture(data, Need(*THUMB_NEED)))
+                facts = measure(fitted(small, THUMB_SIDE), squash(small, INPUT_SIDE))
+                self.answer({"facts": told(facts)})
             case "pixels":
                 self.pixels(data)
             case "resized":
@@ -77,10 +86,10 @@ class Child:
                 self.answer({}, webp(small, job["side"], quality=82, method=1))
 
     def check(self, data: bytes, path: str) -> None:
-        need = Need(*THUMB_NEED)
-        picture = open_picture(data, need)
-        small = picture.rgb(need.factor(picture.width, picture.height))
-        results = {".thumb": thumbnail(small), ".rgb": squash(small, 224)}
+        picture = open_picture(data, Need(*THUMB_NEED))
+        small = reduced(picture)
+        thumb = fitted(small, THUMB_SIDE)
+        results = {".thumb": thumbnail(thumb), ".rgb": squash(small, INPUT_SIDE)}
         try:
             for ending, result in results.items():
                 Path(path + ending).write_bytes(result)
@@ -95,6 +104,7 @@ class Child:
                 "format": picture.format,
                 "width": width,
                 "height": height,
+                "facts": told(measure(thumb, results[".rgb"])),
             }
         )
 
@@ -119,6 +129,11 @@ class Child:
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(self.answers, rest) :]
+
+
+def reduced(picture: Picture) -> Image.Image:
+    """The upright RGB picture, no larger than the thumbnail and the network's input need it."""
+    return picture.rgb(Need(*THUMB_NEED).factor(picture.width, picture.height))
 
 
 def read_source(path: str, limit_bytes: int) -> bytes:

@@ -23,6 +23,7 @@ import numpy as np
 from core.errors import Refused, Unavailable
 from core.imaging.disk import write_failure
 from core.imaging.process import ChildDied, ChildProcess
+from core.records import PictureFacts
 from core.studio import Checked, Pixels
 
 MIB = 1 << 20
@@ -106,6 +107,14 @@ class DecoderPool:
                 raise answer
             else:
                 yield job.tag, np.frombuffer(answer[1], np.uint8).reshape(side, side, 3)
+
+    def measured(self, sources: Sequence[Path]) -> Iterator[tuple[int, PictureFacts | None]]:
+        """See `Decoder.measured`."""
+        wanted = (({"job": "measure", "path": str(path.absolute())}, at) for at, path in enumerate(sources))
+        for job, answer in self._stream(wanted):
+            if isinstance(answer, Exception) and not isinstance(answer, Refused):
+                raise answer
+            yield job.tag, None if isinstance(answer, Refused) else _facts(answer[0]["facts"])
 
     def view(self, source: Path | bytes, longest_side: int) -> bytes:
         """See `Decoder.view`. A smaller picture is not enlarged."""
@@ -302,7 +311,12 @@ def _checked(source: Path, answer: Reply | Exception) -> Checked:
     facts = answer[0]
     if "fault" in facts:
         raise write_failure(facts["fault"])
-    return Checked(source, facts["sha256"], facts["size"], facts["format"], facts["width"], facts["height"])
+    known = (facts["sha256"], facts["size"], facts["format"], facts["width"], facts["height"])
+    return Checked(source, *known, facts=_facts(facts["facts"]))
+
+
+def _facts(told: dict[str, Any]) -> PictureFacts:
+    return PictureFacts(**{**told, "mini": bytes.fromhex(told["mini"]), "border": tuple(told["border"])})
 
 
 def _cores() -> int:

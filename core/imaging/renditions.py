@@ -22,13 +22,19 @@ def squash(picture: Image.Image, side: int) -> bytes:
     return picture.tobytes()
 
 
+def fitted(picture: Image.Image, longest: int) -> Image.Image:
+    """At most `longest` px, never enlarged."""
+    scale = longest / max(picture.size)
+    if scale >= 1:
+        return picture
+    size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
+    # As cheap as bilinear and sharper; it rings less than what is sharper still.
+    return picture.resize(size, Image.Resampling.HAMMING)
+
+
 def webp(picture: Image.Image, longest: int, quality: int, method: int) -> bytes:
     """A WebP of at most `longest` px, never enlarged."""
-    scale = longest / max(picture.size)
-    if scale < 1:
-        size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
-        # As cheap as bilinear and sharper; it rings less than what is sharper still.
-        picture = picture.resize(size, Image.Resampling.HAMMING)
+    picture = fitted(picture, longest)
     target = io.BytesIO()
     picture.save(target, "WEBP", quality=quality, method=method)
     return target.getvalue()

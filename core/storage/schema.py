@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -105,6 +106,23 @@ vector = Table(
     schema,
     Column("sha256", String, primary_key=True),
     Column("row", Integer, nullable=False, unique=True),
+)
+
+picture_fact = Table(
+    "picture_fact",
+    schema,
+    Column("sha256", String, primary_key=True),
+    Column("brightness", Float, nullable=False),
+    Column("contrast", Float, nullable=False),
+    Column("dark", Float, nullable=False),
+    Column("bright", Float, nullable=False),
+    Column("sharpness", Float, nullable=False),
+    Column("colour", Float, nullable=False),
+    Column("border", JSON, nullable=False),
+    Column("border_spread", Float, nullable=False),
+    Column("look", String, nullable=False),
+    Column("mini", LargeBinary, nullable=False),
+    Column("pixels", String, nullable=False),
 )
 
 vector_todo = Table(

@@ -86,6 +86,7 @@ def _settle(studio: Studio, upload: Upload, settled: Sequence[Verdict]) -> None:
         elif checked and checked.accepted and (twin := twins.get(checked.sha256)) and twin.path != item.path:
             item = _duplicate(item, twin)
         rows.append(item)
+    studio.store.facts.put({checked.sha256: checked.facts for checked in keep if checked.facts})
     studio.store.uploads.settle(upload.id, rows)
     # Only now: whoever is killed before the rows are written finds the files again.
     for checked in (checked for _, checked in settled if checked):

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from core.errors import Refused
-from core.records import Answer, Image, Model, ModelKind, Neighbour, Ranked, Split
+from core.records import Answer, Image, Model, ModelKind, Neighbour, PictureFacts, Ranked, Split
 from core.settings import Settings
 from core.storage import LocalFiles, open_store
 from core.studio import Checked, NewImage, Pixels, Studio, Vectors, Where
@@ -42,6 +42,10 @@ class FakeDecoder:
     def resized(self, sources: Sequence[Path], side: int) -> Iterator[tuple[int, Pixels | None]]:
         for index in range(len(sources)):
             yield index, np.zeros((side, side, 3), np.uint8)
+
+    def measured(self, sources: Sequence[Path]) -> Iterator[tuple[int, PictureFacts | None]]:
+        for index in range(len(sources)):
+            yield index, None
 
     def view(self, source: Path | bytes, longest_side: int) -> bytes:
         self.viewed += 1
