@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from core import names
 from core.errors import NotFound, Refused
@@ -78,6 +78,30 @@ def change(studio: Studio, dataset_id: int, kind: str, changes: Sequence[Change]
     return studio.store.images.change(dataset_id, kind, _summary(kind, clean), clean, studio.who, token)
 
 
+def change_all(
+    studio: Studio, dataset_id: int, kind: str, where: Where, to: Change, token: str | None = None
+) -> Outcome:
+    """The same change for every image that matches, over all pages: one action, done once for each `token`.
+
+    Raises:
+        NotFound: no such dataset. Refused: a kind nobody knows, or a label without a name.
+    """
+    get(studio, dataset_id)
+    if kind not in KINDS:
+        raise Refused("That change is not one Darkroom knows.", "change")
+    to = _clean(to)
+    return studio.store.images.change_all(
+        dataset_id, kind, lambda many: _say(kind, many, {to.label}, {to.split}), where, to, studio.who, token
+    )
+
+
+def recent(studio: Studio, dataset_id: int, limit: int = 30) -> list[tuple[Action, bool]]:
+    """The newest actions, each with whether it can still be taken back: nothing later touched it."""
+    actions = studio.store.images.actions(dataset_id, limit)
+    able = studio.store.images.untouched([one for one in actions if one.kind != "undo"])
+    return [(one, one.id in able) for one in actions]
+
+
 def undo(studio: Studio, action_id: int) -> Outcome:
     """Takes one action back. Raises NotFound, Conflict (taken back already)."""
     return studio.store.images.undo(action_id, studio.who)
@@ -96,14 +120,17 @@ def _clean(one: Change) -> Change:
 
 
 def _summary(kind: str, changes: Sequence[Change]) -> str:
-    many = f"{len(changes):,} picture{'s' if len(changes) != 1 else ''}"
-    wanted = {one.label for one in changes}
-    if kind == "relabel" and len(wanted) == 1:
-        label = wanted.pop()
+    return _say(kind, len(changes), {one.label for one in changes}, {one.split for one in changes})
+
+
+def _say(kind: str, number: int, labels: Set[str | None], splits: Set[Split | None]) -> str:
+    many = f"{number:,} picture{'s' if number != 1 else ''}"
+    if kind == "relabel" and len(labels) == 1:
+        [label] = labels
         return f"Labelled {many} “{label}”" if label else f"Took the label off {many}"
-    splits = {one.split for one in changes}
     if kind == "split" and len(splits) == 1:
-        return f"Moved {many} to {_SPLIT_WORDS[splits.pop() or Split.AUTO]}"
+        [split] = splits
+        return f"Moved {many} to {_SPLIT_WORDS[split or Split.AUTO]}"
     return {"relabel": "Relabelled ", "delete": "Deleted ", "restore": "Restored ", "split": "Moved "}[kind] + many
 
 

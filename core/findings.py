@@ -25,12 +25,12 @@ class Doubt:
 def unlabelled(studio: Studio, dataset_id: int, limit: int) -> list[Doubt]:
     """Pictures without a label, oldest first, each with what the instant model would call it, where there is one."""
     images = studio.store.images.page(dataset_id, Where(unlabelled=True, order="oldest"), 0, limit)
-    said = _suggestions(studio, dataset_id, [image.sha256 for image in images])
+    said = suggestions(studio, dataset_id, [image.sha256 for image in images])
     return [Doubt(image, *said.get(image.sha256, (None, 0.0))) for image in images]
 
 
-def _suggestions(studio: Studio, dataset_id: int, sha256s: Sequence[str]) -> dict[str, tuple[str, float]]:
-    """sha256 -> (label, confidence), for pictures that have their vector already."""
+def suggestions(studio: Studio, dataset_id: int, sha256s: Sequence[str]) -> dict[str, tuple[str, float]]:
+    """sha256 -> (label, confidence) by the instant model, for pictures that have their vector already."""
     model = _instant(studio, dataset_id)
     rows = studio.store.vectors.rows(sha256s)
     if model is None or not rows:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from core import surveys, uploads
+from core import surveys, trash, uploads
 from core.embedded import open_studio
 from core.errors import NotFound, StudioError, Unavailable
 from core.index.backbone import SIDE, Backbone, usable_cores
@@ -85,6 +85,7 @@ class Indexer:
         self._beat(checked or indexed or fitted)
         if self._clock() - self._sweep_s >= SWEEP_S:
             sweep(self._studio)
+            trash.sweep(self._studio)
             self._sweep_s = self._clock()
         return checked or indexed or fitted
 

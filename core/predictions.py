@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -33,7 +34,9 @@ def predict(studio: Studio, model_id: int, picture: bytes, name: str) -> tuple[P
 
 def keep_picture(studio: Studio, sha256: str, picture: bytes) -> None:
     path = studio.files.picture(sha256)
-    if not path.exists():
+    if path.exists():
+        os.utime(path)  # wanted again: the sweep of the trash leaves it until its row is there
+    else:
         path.parent.mkdir(exist_ok=True)
         studio.files.write(path, picture)
 

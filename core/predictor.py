@@ -23,17 +23,18 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core.embedded import open_studio
-from core.errors import StudioError, Unavailable
+from core.errors import NotFound, StudioError, Unavailable
 from core.imaging.pool import DecoderPool
 from core.index.neighbours import Neighbours
 from core.index.sessions import Outputs, Sessions
-from core.records import Answer, Model, ModelKind, Ranked
+from core.records import Answer, Model, ModelKind, Neighbour, Ranked
 from core.running.calls import (
     HEADER_LIMIT_BYTES,
     Address,
     answer_message,
     error_message,
     new_key,
+    similar_message,
     write_address,
 )
 from core.studio import Decoder, Pixels, Studio
@@ -78,6 +79,25 @@ class Predicting:
             width=pixels.shape[1],
             height=pixels.shape[0],
         )
+
+    def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
+        """Raises Refused (the picture), NotFound (the dataset, the image), Unavailable (no vector, no backbone)."""
+        self._studio.store.datasets.get(dataset_id)
+        if isinstance(example, int):
+            vector = self._vector_of(dataset_id, example)
+            return self._neighbours.similar(dataset_id, vector, count, but=example)
+        pixels = self._decoder.pixels(example)
+        return self._neighbours.similar(dataset_id, self._sessions.backbone().vectors(pixels[None])[0], count)
+
+    def _vector_of(self, dataset_id: int, image_id: int) -> NDArray[np.float32]:
+        image = self._studio.store.images.get(image_id)
+        if image.dataset_id != dataset_id:
+            raise NotFound(f"There is no image {image_id} in this dataset.")
+        row = self._studio.store.vectors.rows([image.sha256]).get(image.sha256)
+        if row is None:
+            raise Unavailable("This picture was not looked at yet. Please try again in a moment.")
+        vector: NDArray[np.float32] = self._studio.vectors.read([row])[0]
+        return vector
 
     def make_ready(self) -> int:
         """Loads the newest models when their table has changed; gives how many are loaded."""
@@ -173,16 +193,23 @@ class Server:
 
     def _reply(self, connection: Connection) -> bytes:
         asked = json.loads(connection.recv_bytes(HEADER_LIMIT_BYTES))
-        picture = Path(asked["path"]) if "path" in asked else connection.recv_bytes(self._limit_bytes)
+        example: int | bytes | Path
+        if "image" in asked:
+            example = asked["image"]
+        else:
+            example = Path(asked["path"]) if "path" in asked else connection.recv_bytes(self._limit_bytes)
         try:
+            if "dataset" in asked:
+                return similar_message(self._predicting.similar(asked["dataset"], example, asked["count"]))
+            assert not isinstance(example, int)
             answer = self._predicting.answer(
-                asked["model"], asked["folder"], picture, asked["neighbours"], asked["heat"]
+                asked["model"], asked["folder"], example, asked["neighbours"], asked["heat"]
             )
             return answer_message(answer)
         except StudioError as error:
             return error_message(error)
         except Exception:
-            log.exception("no answer with model %s", asked.get("model"))
+            log.exception("no answer to %s", {name: asked.get(name) for name in ("model", "dataset")})
             return error_message(Unavailable("This picture could not be answered. Please try again in a moment."))
 
 

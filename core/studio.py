@@ -32,6 +32,7 @@ from core.records import (
     Metric,
     Model,
     ModelKind,
+    Neighbour,
     PictureFacts,
     Prediction,
     Ranked,
@@ -163,6 +164,18 @@ class LabelledImage:
     split: Split
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Indexed:
+    """The images of a dataset that have a vector and are not in the trash, column by column, by row."""
+
+    ids: NDArray[np.int64]
+    rows: NDArray[np.int64]  # of the vector file, ascending
+    label_ids: NDArray[np.int64]  # -1: no label
+    splits: NDArray[np.str_]
+    sha256s: list[str]
+    missing: int  # images that have no vector yet
+
+
 class DatasetStore(Protocol):
     def create(self, name: str) -> Dataset:
         """Raises Conflict when the name is taken (letter case aside)."""
@@ -203,6 +216,15 @@ class ImageStore(Protocol):
 
     def known(self, sha256: str) -> bool:
         """Some image, upload item or prediction still names these bytes."""
+
+    def labels_of(self, dataset_id: int, ids: Sequence[int]) -> dict[int, str | None]:
+        """The labels of these images, without the deleted ones."""
+
+    def held_by(self, image_id: int) -> list[int]:
+        """Ids of the versions that hold an image, newest first."""
+
+    def held(self, ids: Sequence[int]) -> set[int]:
+        """Those that some version holds."""
 
     def labelled(self, dataset_id: int) -> list[LabelledImage]:
         """Every labelled image that is not deleted, by image id."""
@@ -273,6 +295,7 @@ class VectorStore(Protocol):
         """Counts the tries anew: an indexer that starts does not hold the end of the last one against the pictures."""
 
     def rows(self, sha256s: Sequence[str]) -> dict[str, int]: ...
+    def indexed(self, dataset_id: int) -> Indexed: ...
     def next_row(self) -> int: ...
     def put(self, rows: Mapping[str, int]) -> None:
         """The file holds these rows, durably. Takes them off the to-do list."""
@@ -555,6 +578,12 @@ class Predictor(Protocol):
 
     def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
         """Raises Refused (the picture), NotFound (the model's files), Unavailable (no predictor process)."""
+
+    def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
+        """Of all images of a dataset that are not in the trash those most like an image of it, or like a picture.
+
+        Raises Refused (the picture), NotFound (the dataset, the image), Unavailable (no vector yet, no predictor).
+        """
 
 
 class Services(Protocol):

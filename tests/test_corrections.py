@@ -13,10 +13,10 @@ from core.errors import NotFound, Refused
 from core.imaging.pool import DecoderPool
 from core.records import Answer, Model, ModelKind, Ranked
 from core.studio import Studio, Where
-from tests.worlds import folder_of, make_studio, png
+from tests.worlds import NoPredictor, folder_of, make_studio, png
 
 
-class SaysHat:
+class SaysHat(NoPredictor):
     """Answers every picture alike; the labels are as hostile as people's are."""
 
     def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:

@@ -128,6 +128,31 @@ def test_a_network_without_places_has_no_heat_and_an_even_map_is_even() -> None:
     assert heat_rows(Outputs(shares, None, np.ones((2, 2, 2), np.float32))) == ((0.0, 0.0), (0.0, 0.0))
 
 
+def test_the_pictures_most_like_one_are_found_by_its_number_and_by_its_bytes(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    studio, model = world
+    image, *others = studio.store.images.page(model.dataset_id, Where(), 0, 99)
+    by_number = client.similar(model.dataset_id, image.id, 99)
+    assert {one.image_id for one in by_number} == {one.id for one in others}, "all but itself"
+    assert [one.similarity for one in by_number] == sorted((one.similarity for one in by_number), reverse=True)
+    by_bytes = client.similar(model.dataset_id, studio.files.picture(image.sha256).read_bytes(), 3)
+    assert by_bytes[0].image_id == image.id and len(by_bytes) == 3
+
+
+def test_more_like_what_is_not_there_is_said_to_be_so(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    studio, model = world
+    other = studio.store.datasets.create("other")
+    image = studio.store.images.page(model.dataset_id, Where(), 0, 1)[0]
+    for dataset_id, example in ((404, image.id), (model.dataset_id, 10**9), (other.id, image.id)):
+        with pytest.raises(NotFound):
+            client.similar(dataset_id, example, 3)
+    with pytest.raises(Refused):
+        client.similar(model.dataset_id, b"certainly not a picture", 3)
+    with pytest.raises(Refused, match="smaller"):
+        client.similar(model.dataset_id, b"x" * (studio.settings.picture_limit_bytes + 1), 3)
+
+
 # ---- what cannot be answered ----
 
 

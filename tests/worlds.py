@@ -13,7 +13,7 @@ import pytest
 from core.errors import Unavailable
 from core.imaging.pool import DecoderPool
 from core.index.vector_file import LocalVectorFile
-from core.records import Answer, Model
+from core.records import Answer, Model, Neighbour
 from core.settings import Settings
 from core.storage import LocalFiles, open_store
 from core.studio import Decoder, Predictor, Studio
@@ -27,6 +27,9 @@ class NoPredictor:
     """A studio without a predictor process."""
 
     def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+        raise Unavailable("There is no predictor in this test.")
+
+    def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
         raise Unavailable("There is no predictor in this test.")
 
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -87,14 +88,13 @@ def error_message(error: StudioError) -> bytes:
     return json.dumps({"error": name, "message": str(error), "kind": kind}).encode()
 
 
+def similar_message(found: Sequence[Neighbour]) -> bytes:
+    return json.dumps({"similar": [asdict(one) for one in found]}).encode()
+
+
 def read_answer(message: bytes) -> Answer:
     """Raises the error that the other end met."""
-    found: dict[str, Any] = json.loads(message)
-    if (name := found.get("error")) is not None:
-        if name == "refused":
-            raise Refused(found["message"], found["kind"])
-        raise _ERRORS[name](found["message"])
-    told = found["answer"]
+    told = _read(message)["answer"]
     return Answer(
         ranked=tuple(Ranked(**one) for one in told["ranked"]),
         heat=tuple(tuple(row) for row in told["heat"]),
@@ -103,6 +103,20 @@ def read_answer(message: bytes) -> Answer:
         width=told["width"],
         height=told["height"],
     )
+
+
+def read_similar(message: bytes) -> tuple[Neighbour, ...]:
+    """Raises the error that the other end met."""
+    return tuple(Neighbour(**one) for one in _read(message)["similar"])
+
+
+def _read(message: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(message)
+    if (name := found.get("error")) is not None:
+        if name == "refused":
+            raise Refused(found["message"], found["kind"])
+        raise _ERRORS[name](found["message"])
+    return found
 
 
 # ---- the client --------------------------------------------------------------------------------------
@@ -119,19 +133,29 @@ class PredictorClient:
 
     def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
         """See `Predictor.predict`. Waits for a predictor that is just coming up."""
-        if isinstance(picture, bytes) and len(picture) > self._limit_bytes:
+        asked = {"model": model.id, "folder": model.folder, "neighbours": neighbours, "heat": heat}
+        return read_answer(self._ask(asked, picture))
+
+    def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
+        """See `Predictor.similar`. Waits for a predictor that is just coming up."""
+        return read_similar(self._ask({"dataset": dataset_id, "count": count}, example))
+
+    def _ask(self, asked: dict[str, Any], example: int | bytes | Path) -> bytes:
+        """The other end's answer to a question about an image of its own, or a picture."""
+        if isinstance(example, bytes) and len(example) > self._limit_bytes:
             megabytes = self._limit_bytes / (1 << 20)
             raise Refused(f"This picture is larger than {megabytes:.0f} MB. Please make it smaller.", "too_large")
-        asked: dict[str, Any] = {"model": model.id, "folder": model.folder, "neighbours": neighbours, "heat": heat}
-        if isinstance(picture, Path):
-            asked["path"] = str(picture.absolute())
-        messages = [json.dumps(asked).encode()] + ([picture] if isinstance(picture, bytes) else [])
+        if isinstance(example, int):
+            asked["image"] = example
+        if isinstance(example, Path):
+            asked["path"] = str(example.absolute())
+        messages = [json.dumps(asked).encode()] + ([example] if isinstance(example, bytes) else [])
         deadline_s = time.monotonic() + self._come_up_s
         for _ in range(TRIES):
             address, connection = self._connection(deadline_s)
             if (message := _exchange(connection, messages)) is not None:
                 self._put_back(address, connection)
-                return read_answer(message)
+                return message
         raise Unavailable("No answer came for this picture. Please try again in a moment.")
 
     def close(self) -> None:

@@ -89,7 +89,9 @@ class LocalFiles:
                 (one.source, self.picture(one.sha256)),
             )
             for source, target in pairs:
-                if source.exists() and not target.exists():
+                if target.exists():
+                    os.utime(target)  # wanted again: the sweep of the trash leaves it until its row is there
+                elif source.exists():
                     target.parent.mkdir(exist_ok=True)
                     # A link, not a move: killed before the row is written, the next check finds the file again.
                     target.hardlink_to(source)

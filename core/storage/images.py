@@ -25,6 +25,7 @@ from core.storage.schema import (
     vector,
     vector_todo,
     version,
+    version_image,
 )
 from core.studio import Change, LabelledImage, NewImage, Outcome, Where
 
@@ -88,6 +89,19 @@ class Images:
     def known(self, sha256: str) -> bool:
         named = [select(table.c.sha256).where(table.c.sha256 == sha256) for table in (image, upload_item, prediction)]
         return any(self._db.row(query.limit(1)) for query in named)
+
+    def labels_of(self, dataset_id: int, ids: Sequence[int]) -> dict[int, str | None]:
+        columns = select(image.c.id, label.c.name).outerjoin(label, label.c.id == image.c.label_id)
+        return {row[0]: row[1] for row in self._db.tuples(filtered(columns, dataset_id, Where(ids=tuple(ids))))}
+
+    def held_by(self, image_id: int) -> list[int]:
+        query = select(version_image.c.version_id).where(version_image.c.image_id == image_id)
+        return [row["version_id"] for row in self._db.rows(query.order_by(version_image.c.version_id.desc()))]
+
+    def held(self, ids: Sequence[int]) -> set[int]:
+        query = select(version_image.c.image_id).distinct()
+        mine = version_image.c.image_id
+        return {row["image_id"] for some in chunks(ids) for row in self._db.rows(query.where(mine.in_(some)))}
 
     def labelled(self, dataset_id: int) -> list[LabelledImage]:
         columns = (image.c.id, image.c.sha256, image.c.label_id, image.c.split)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import delete, func, select, update
 
 from core.records import Service
 from core.storage.database import Database, chunks, now
 from core.storage.schema import image, service, vector, vector_todo
+from core.studio import Indexed
 
 MAX_TRIES = 3  # a picture that kills the indexer three times is left alone
 
@@ -42,6 +44,23 @@ class VectorRows:
         query = select(vector.c.sha256, vector.c.row)
         found = [row for some in chunks(sha256s) for row in self._db.rows(query.where(vector.c.sha256.in_(some)))]
         return {row["sha256"]: row["row"] for row in found}
+
+    def indexed(self, dataset_id: int) -> Indexed:
+        live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
+        columns = (image.c.id, vector.c.row, image.c.label_id, image.c.split, image.c.sha256)
+        query = select(*columns).outerjoin(vector, vector.c.sha256 == image.c.sha256).where(live)
+        found = [row for row in self._db.tuples(query) if row[1] is not None]
+        found.sort(key=lambda row: row[1])
+        ids, rows, labels, splits, sha256s = zip(*found, strict=True) if found else ((), (), (), (), ())
+        total = int(self._db.scalar(select(func.count()).select_from(image).where(live)))
+        return Indexed(
+            np.array(ids, np.int64),
+            np.array(rows, np.int64),
+            np.array([-1 if one is None else one for one in labels], np.int64),
+            np.array(splits, np.str_),
+            list(sha256s),
+            total - len(found),
+        )
 
     def next_row(self) -> int:
         highest = self._db.scalar(select(func.max(vector.c.row)))

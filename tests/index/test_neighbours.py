@@ -73,3 +73,32 @@ def test_a_picture_counts_as_soon_as_it_has_its_vector(studio: Studio, dataset_i
 def test_an_unknown_dataset_is_not_found(studio: Studio) -> None:
     with pytest.raises(NotFound):
         Neighbours(studio.store, studio.vectors).nearest(404, direction(0), 1)
+
+
+def test_similar_pictures_may_be_for_testing_or_without_a_label_but_not_in_the_trash(
+    studio: Studio, dataset_id: int
+) -> None:
+    test, loose, deleted = (
+        add(studio, dataset_id, number, label, split)
+        for number, label, split in ((8, "a", Split.TEST), (9, None, Split.AUTO), (10, "a", Split.AUTO))
+    )
+    for number in (8, 9, 10):
+        give_vector(studio, number, number / 1000)
+    studio.store.images.change(dataset_id, "delete", "One", [Change(deleted, deleted=True)], "ann")
+    found = Neighbours(studio.store, studio.vectors).similar(dataset_id, direction(0), 3)
+    assert [one.sha256[-1] for one in found] == ["0", "8", "9"]
+    assert [one.label for one in found] == ["a", "a", None]
+    left = Neighbours(studio.store, studio.vectors).similar(dataset_id, direction(0), 9, but=test)
+    assert test not in [one.image_id for one in left] and loose in [one.image_id for one in left] and len(left) == 5
+
+
+def test_labels_and_the_trash_change_without_reading_the_vectors_again(
+    studio: Studio, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbours = Neighbours(studio.store, studio.vectors)
+    first, second, *_ = neighbours.similar(dataset_id, direction(0), 9)
+    monkeypatch.setattr(studio.vectors, "read", None)
+    studio.store.images.change(dataset_id, "relabel", "One", [Change(second.image_id, label="new")], "ann")
+    studio.store.images.change(dataset_id, "delete", "One", [Change(first.image_id, deleted=True)], "ann")
+    found = neighbours.similar(dataset_id, direction(0), 9)
+    assert [one.image_id for one in found][0] == second.image_id and found[0].label == "new" and len(found) == 3

@@ -71,6 +71,11 @@ class FakePredictor:
             height=6,
         )
 
+    def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
+        if example == b"not a picture":
+            raise Refused("This is not a picture.", "not_a_picture")
+        return tuple(Neighbour(n, f"{n:064x}", "cat", 1 - n / 10) for n in (1, 2) if n != example)[:count]
+
 
 class FakeServices:
     def __init__(self) -> None:
