@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from core.records import Metric, Run
+from core import coach
+from core.coach import Advice
+from core.records import Run
 from core.studio import Studio
 
 MAX_POINTS = 300  # a line
@@ -35,31 +39,105 @@ class Curve:
     images_per_s: float | None
     seconds_left: float | None
     last_step: int
+    device: str  # empty before it is known
+    advice: Advice | None  # the coach's; None before there is anything to say
 
 
 def curve(studio: Studio, run_id: int, since_step: int = -1) -> Curve:
-    """The lines of a run after `since_step`; best, speed and time left are of the whole run. Raises NotFound."""
-    run = studio.store.runs.get(run_id)
-    metrics = studio.store.runs.metrics(run_id)
-    fresh = [metric for metric in metrics if metric.step > since_step]
-    return Curve(
-        run=run,
-        points=_lines(fresh, _steps_per_epoch(run)),
-        best=best(metrics, _steps_per_epoch(run)),
-        images_per_s=_latest(metrics, "images_per_s"),
-        seconds_left=_seconds_left(run),
-        last_step=max((metric.step for metric in fresh), default=since_step),
-    )
+    """The lines of a run from `since_step` on; best, speed, time left and advice are of all of it. Raises NotFound."""
+    return Follower(studio, run_id).look().curve(since_step)
 
 
-def best(metrics: Sequence[Metric], steps_per_epoch: float) -> Best | None:
-    """The validation of highest accuracy; among equals the lowest loss, then the earliest: the loop's own rule."""
-    losses = {m.step: m.value for m in metrics if m.key == "val_loss"}
-    accuracies = [(m.value, -losses.get(m.step, math.inf), -m.step) for m in metrics if m.key == "val_accuracy"]
-    real = [one for one in accuracies if math.isfinite(one[0])]
-    if not real:
+class Follower:
+    """Reads the curves of one run as they grow: each look costs what is new since the last one."""
+
+    def __init__(self, studio: Studio, run_id: int) -> None:
+        self._studio, self._run_id = studio, run_id
+        self._forget()
+
+    def _forget(self) -> None:
+        self._lines: dict[str, dict[int, float]] = defaultdict(dict)  # key -> step -> value, by step
+        self._last_step, self._last_event, self._attempt = -1, 0, -1
+        self._facts: dict[str, dict[str, Any]] = {}  # the newest event of each kind that is said once
+        self._coached: tuple[object, Advice | None] = (None, None)
+
+    def look(self) -> Follower:
+        """Raises NotFound."""
+        runs = self._studio.store.runs
+        self.run = runs.get(self._run_id)
+        if self.run.attempt != self._attempt or self.run.step < self._last_step:
+            self._forget()  # taken up again at an older checkpoint: what came after it is done anew
+        self._attempt = self.run.attempt
+        # The newest step may get more to it: what validation says of a step comes after what training said.
+        for metric in runs.metrics(self._run_id, self._last_step - 1):
+            self._lines[metric.key][metric.step] = metric.value
+            self._last_step = metric.step
+        for event in runs.events(self._run_id, self._last_event):
+            self._last_event = event.id
+            if event.kind in ("recipe", "training", "machine", "finished"):
+                self._facts[event.kind] = event.data
+        return self
+
+    def curve(self, since_step: int = -1) -> Curve:
+        """As of the last look."""
+        each = _steps_per_epoch(self.run)
+        lines = {key: _since(line, since_step) for key, line in self._lines.items()}
+        return Curve(
+            run=self.run,
+            points={key: _points(key, line, each) for key, line in lines.items() if line},
+            best=best(self._lines["val_loss"], self._lines["val_accuracy"], each),
+            images_per_s=_latest(self._lines["images_per_s"]),
+            seconds_left=_seconds_left(self.run),
+            last_step=max(self._last_step, since_step),
+            device=str(self._facts.get("machine", {}).get("device", "")),
+            advice=self._advice(),
+        )
+
+    def _advice(self) -> Advice | None:
+        """Worked out anew when there is a new validation, or another state."""
+        mark = (len(self._lines["val_loss"]), self.run.state, len(self._facts))
+        if self._coached[0] != mark:
+            self._coached = (mark, coach.advise(self.epochs(), self._situation()))
+        return self._coached[1]
+
+    def _situation(self) -> coach.Situation:
+        version = self._studio.store.versions.get(self.run.version_id)
+        recipe = self._facts.get("recipe", {}).get("recipe", {})
+        return coach.Situation(
+            planned=self.run.spec.epochs,
+            labels=len(version.labels),
+            learned_from=int(self._facts.get("training", {}).get("images", 0)) or version.images,
+            learning_rate=float(recipe.get("learning_rate", 0.0)),
+            patience=int(recipe.get("patience", 0)),
+            ended=str(self._facts.get("finished", {}).get("reason", "stopped")) if self.run.state.final else "",
+        )
+
+    def epochs(self) -> list[coach.Epoch]:
+        """A row for each validation; training is the mean of what was said in that epoch."""
+        each, found, before = _steps_per_epoch(self.run), [], 0
+        said = [
+            (list(line), list(line.values())) for line in (self._lines["train_loss"], self._lines["train_accuracy"])
+        ]
+        for step, loss in self._lines["val_loss"].items():
+            mean_loss, mean_accuracy = (
+                _mean(values[bisect_right(at, before) : bisect_right(at, step)]) for at, values in said
+            )
+            accuracy = self._lines["val_accuracy"].get(step, math.nan)
+            found.append(coach.Epoch(round(step / each), mean_loss, mean_accuracy, _real(loss), _real(accuracy)))
+            before = step
+        return found
+
+
+def best(losses: Mapping[int, float], accuracies: Mapping[int, float], steps_per_epoch: float) -> Best | None:
+    """The validation of highest accuracy; among equals the lowest loss, then the earliest: the loop's own rule.
+
+    Args:
+        losses, accuracies: step -> value.
+    """
+    ranked = [(value, -losses.get(step, math.inf), -step) for step, value in accuracies.items() if math.isfinite(value)]
+    if not ranked:
         return None
-    accuracy, minus_loss, minus_step = max(real)
+    accuracy, minus_loss, minus_step = max(ranked)
     return Best(round(-minus_step / steps_per_epoch, 3), round(-minus_loss, DIGITS), round(accuracy, DIGITS))
 
 
@@ -78,22 +156,40 @@ def thin(points: Sequence[Point], most: int = MAX_POINTS) -> list[Point]:
     return kept if kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def _lines(metrics: Sequence[Metric], steps_per_epoch: float) -> dict[str, list[Point]]:
-    lines: dict[str, list[Point]] = defaultdict(list)
-    for metric in metrics:
-        value = round(metric.value, DIGITS) if math.isfinite(metric.value) else None
-        lines[metric.key].append((round(metric.step / steps_per_epoch, 4), value))
+def _since(line: dict[int, float], step: int) -> dict[int, float]:
+    """The end of a line, found from its end: who comes back wants little of it."""
+    fresh: dict[int, float] = {}
+    for at in reversed(line):
+        if at < step:
+            break
+        fresh[at] = line[at]
+    return dict(reversed(fresh.items()))
+
+
+def _points(key: str, line: dict[int, float], steps_per_epoch: float) -> list[Point]:
+    points = [
+        (round(step / steps_per_epoch, 4), round(value, DIGITS) if math.isfinite(value) else None)
+        for step, value in line.items()
+    ]
     # Validation points are few and are what the best epoch is chosen by: none is ever left out.
-    return {key: line if key in VALIDATION_KEYS else thin(line) for key, line in lines.items()}
+    return points if key in VALIDATION_KEYS else thin(points)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return _real(sum(values) / len(values)) if values else None
+
+
+def _real(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _steps_per_epoch(run: Run) -> float:
     return max(run.total_steps / run.spec.epochs, 1.0) if run.total_steps else 1.0
 
 
-def _latest(metrics: Sequence[Metric], key: str) -> float | None:
-    found = [m.value for m in metrics if m.key == key and math.isfinite(m.value)]
-    return round(found[-1], 1) if found else None
+def _latest(line: dict[int, float]) -> float | None:
+    found = next((value for value in reversed(line.values()) if math.isfinite(value)), None)
+    return round(found, 1) if found is not None else None
 
 
 def _seconds_left(run: Run) -> float | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from core.records import Frame, VersionImage
 from core.studio import Studio
 
-MOST, LEAST = 12, 4
-TRAINED_FOR_EACH = 40  # pictures learned from for each on the strip: looking at it costs about 1 % of an epoch
+MOST, LEAST = 12, 6
+TRAINED_FOR_EACH = 25  # pictures learned from for each on the strip: looking at it costs less than 2 % of an epoch
 HARD_SHARE = 3  # every third picture is a hard one
 
 
@@ -30,8 +31,8 @@ class Strip:
     frames: tuple[Frame, ...]
 
 
-def choose(images: Iterable[VersionImage], doubts: Mapping[int, float], learned_from: int) -> list[int]:
-    """Ids of the images to watch, by label: some of each label, and every third a hard one.
+def choose(images: Iterable[VersionImage], doubts: Mapping[int, float], learned_from: int) -> list[Shown]:
+    """The pictures to watch, by label: some of each label, and every third a hard one.
 
     The same pictures and doubts give the same strip; a hash decides among equals, so that neither names nor order do.
 
@@ -45,7 +46,8 @@ def choose(images: Iterable[VersionImage], doubts: Mapping[int, float], learned_
     chosen = _one_by_one(sorted(mixed, key=lambda one: -doubts.get(one.image_id, 0.0)), many // HARD_SHARE, Counter())
     counts = Counter(image.label_index for image in chosen)
     chosen += _one_by_one([image for image in mixed if image not in chosen], many - len(chosen), counts)
-    return [image.image_id for image in sorted(chosen, key=lambda image: (image.label_index, image.sha256))]
+    chosen = sorted(chosen, key=lambda image: (image.label_index, image.sha256))
+    return [Shown(image.image_id, image.sha256, image.label_index) for image in chosen]
 
 
 def _one_by_one(images: list[VersionImage], many: int, counts: Counter[int]) -> list[VersionImage]:
@@ -61,11 +63,13 @@ def _one_by_one(images: list[VersionImage], many: int, counts: Counter[int]) -> 
 
 
 def strip(studio: Studio, run_id: int, after_epoch: int = -1) -> Strip:
-    """The strip of a run with its frames after an epoch; without pictures before there are any. Raises NotFound."""
+    """The frames of a run after an epoch; asked for all of them, with the pictures, once they are chosen.
+
+    Raises NotFound.
+    """
     run = studio.store.runs.get(run_id)
-    version = studio.store.versions.get(run.version_id)
-    events = studio.store.runs.events(run_id)
-    ids: list[int] = next((event.data["images"] for event in events if event.kind == "strip"), [])
-    known = {image.image_id: image for image in studio.store.versions.images(version.id) if image.image_id in ids}
-    pictures = [Shown(known[one].image_id, known[one].sha256, known[one].label_index) for one in ids]
-    return Strip(version.labels, tuple(pictures), tuple(studio.store.runs.frames(run_id, after_epoch)))
+    events = studio.store.runs.events(run_id) if after_epoch < 0 else []
+    pictures: list[dict[str, Any]] = next((event.data["pictures"] for event in events if event.kind == "strip"), [])
+    labels = studio.store.versions.get(run.version_id).labels if after_epoch < 0 else ()
+    frames = studio.store.runs.frames(run_id, after_epoch)
+    return Strip(labels, tuple(Shown(**one) for one in pictures), tuple(frames))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,14 @@ class Watcher:
     def strip(self, images: Sequence[VersionImage], train: Indices, validation: Indices) -> Indices:
         """Rows of the pictures to watch, out of the `validation` rows of `images`: what the first attempt chose."""
         events = self._store.runs.events(self._run.id)
-        pinned = next((event.data["images"] for event in events if event.kind == "strip"), None)
+        pinned = next((event.data["pictures"] for event in events if event.kind == "strip"), None)
         if pinned is None:
-            pinned = strip.choose([images[row] for row in validation], self._doubts(), len(train))
-            self._context.say("strip", {"images": pinned})
+            chosen = strip.choose([images[row] for row in validation], self._doubts(), len(train))
+            pinned = [asdict(one) for one in chosen]
+            self._context.say("strip", {"pictures": pinned})
             self._context.still_mine()
         rows = {image.image_id: row for row, image in enumerate(images)}
-        return np.array([rows[image_id] for image_id in pinned], np.int64)
+        return np.array([rows[one["image_id"]] for one in pinned], np.int64)
 
     def _doubts(self) -> dict[int, float]:
         """How far the instant model was from the label of each picture it had not learned from; {} without one."""

@@ -12,9 +12,13 @@ from core.errors import NotFound
 from core.records import Run, RunState
 from core.studio import Studio
 from pages.components.curves import curves
+from pages.components.filmstrip import filmstrip
 from pages.parts import frame, links, markup, states
 from pages.parts.text import ago, count, duration
+from pages.parts.theme import label_colour
 
+REFRESH_S = 1.0  # between two looks of a browser at the curves; the trainer tells twice a second
+MOST_OTHERS = 20  # runs that can be laid over this one
 WORDS = {field.name: field.title for field in recipe.FIELDS}
 
 
@@ -22,18 +26,27 @@ def watch(studio: Studio, run_id: int) -> None:
     run = runs.get(studio, run_id)
     dataset = datasets.get(studio, run.dataset_id)
     frame.head(run.name, f"Run {run.id} on {dataset.name}, begun {ago(run.queued_at, time.time())}.")
-    st.fragment(status, run_every=None if run.state.final else 1.0)(studio, run)
-    if curves("curves", run.id, None if run.state.final else 1.0):
-        st.rerun()
+    # The curves ask for themselves and tell when the run went on to something else. While there are none yet, what is
+    # said here moves.
+    st.fragment(status, run_every=None if run.state.final or run.step else 2.0)(studio, run.id)
+    drawn = {"state": str(run.state), "wish": run.wish and str(run.wish), "begun": run.step > 0}
+    others = [other for other in runs.all_of(studio, run.dataset_id) if other.id != run.id and other.step]
+    curves("curves", run.id, drawn, {one.id: f"{one.id}: {one.name}" for one in others[:MOST_OTHERS]}, REFRESH_S)
+    watch_it_learn(studio, run)
     details(studio, run)
 
 
-def status(studio: Studio, before: Run) -> None:
-    """What the run does now and what a person can do with it. Ends its own polling with the run."""
+def watch_it_learn(studio: Studio, run: Run) -> None:
+    """The film strip, with the labels in their colours."""
+    positions = {label.name: label.position for label in datasets.labels(studio, run.dataset_id)}
+    names = studio.store.versions.get(run.version_id).labels
+    filmstrip("strip", run.id, [label_colour(positions.get(name)) for name in names], live=not run.state.final)
+
+
+def status(studio: Studio, run_id: int) -> None:
+    """What the run does now and what a person can do with it."""
     with states.sentences():
-        run = runs.get(studio, before.id)
-        if run.state is not before.state:
-            st.rerun()
+        run = runs.get(studio, run_id)
         if run.state is RunState.SUCCEEDED:
             result(studio, run)
         elif run.state.final:
@@ -118,8 +131,9 @@ def details(studio: Studio, run: Run) -> None:
             for name in own
         }
         markup.draw(markup.facts({names[name]: said(value) for name, value in own.items()}))
-    with st.expander("Log", icon=":material/notes:"):
-        st.fragment(log, run_every=None if run.state.final else 2.0)(studio, run.id)
+    with st.expander("Log", icon=":material/notes:", on_change="rerun") as opened:
+        if opened.open:  # nobody reads a log that is folded, so nothing is asked for it
+            st.fragment(log, run_every=None if run.state.final else 2.0)(studio, run.id)
 
 
 def derived(studio: Studio, run: Run) -> dict[str, object]:

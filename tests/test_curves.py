@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import curves
-from core.records import Metric
+from core.records import Metric, RunState
 from core.studio import Studio
 from tests.test_runs import queued
 
@@ -23,15 +23,49 @@ def test_the_x_axis_counts_epochs(studio: Studio) -> None:
     assert curves.curve(studio, run.id).points["train_loss"] == [(1.0, 2.0), (2.0, 1.0)]
 
 
-def test_only_what_is_new_is_given_but_the_best_is_of_the_whole_run(studio: Studio) -> None:
+def test_only_what_may_be_new_is_given_but_the_best_is_of_the_whole_run(studio: Studio) -> None:
     run = queued(studio, epochs=4)
     early = [Metric(25, "val_loss", 0.5), Metric(25, "val_accuracy", 0.9)]
     beat(studio, run.id, 50, [*early, Metric(50, "val_loss", 0.9), Metric(50, "val_accuracy", 0.8)])
     curve = curves.curve(studio, run.id, since_step=25)
-    assert curve.points["val_loss"] == [(2.0, 0.9)]
+    assert curve.points["val_loss"] == [(1.0, 0.5), (2.0, 0.9)]
     assert curve.best == curves.Best(1.0, 0.5, 0.9)
     assert curve.last_step == 50
-    assert curves.curve(studio, run.id, since_step=50).points == {}
+    assert curves.curve(studio, run.id, since_step=51).points == {}
+
+
+def test_what_validation_says_of_a_step_is_not_missed_by_who_saw_its_training(studio: Studio) -> None:
+    run = queued(studio, epochs=4)
+    follower = curves.Follower(studio, run.id)
+    beat(studio, run.id, 25, [Metric(24, "train_loss", 0.5), Metric(25, "train_loss", 0.4)])
+    seen = follower.look().curve()
+    beat(studio, run.id, 25, [Metric(25, "val_loss", 0.6), Metric(25, "val_accuracy", 0.8)], epoch=1)
+    assert follower.look().curve(seen.last_step).points["val_loss"] == [(1.0, 0.6)]
+
+
+def test_a_follower_sees_what_a_newcomer_sees_after_every_beat(studio: Studio) -> None:
+    run = queued(studio, epochs=4)
+    follower = curves.Follower(studio, run.id)
+    for step in range(1, 80):
+        metrics = [Metric(step, "train_loss", 1 / step)]
+        if step % 25 == 0:
+            metrics += [Metric(step, "val_loss", 1 / step), Metric(step, "val_accuracy", step / 100)]
+        beat(studio, run.id, step, metrics, epoch=step // 25)
+        assert follower.look().curve() == curves.curve(studio, run.id)
+
+
+def test_a_run_that_was_taken_up_at_an_older_checkpoint_is_read_anew(studio: Studio) -> None:
+    run = queued(studio, epochs=4)
+    follower = curves.Follower(studio, run.id)
+    beat(studio, run.id, 50, [Metric(step, "train_loss", 1.0) for step in range(1, 51)])
+    follower.look()
+    studio.store.runs.cas(run.id, [RunState.RUNNING], state=RunState.QUEUED)
+    second = studio.store.runs.begin_attempt(run.id) or 0
+    studio.store.runs.beat(run.id, second, "h", 30, 100, 1)
+    studio.store.runs.drop_metrics_after(run.id, second, 30)
+    studio.store.runs.beat(run.id, second, "h", 60, 100, 2, [Metric(60, "train_loss", 0.5)])
+    found = follower.look().curve()
+    assert found.points["train_loss"][-2:] == [(1.2, 1.0), (2.4, 0.5)]
 
 
 def test_not_a_number_is_a_gap_and_never_the_best(studio: Studio) -> None:
@@ -43,12 +77,8 @@ def test_not_a_number_is_a_gap_and_never_the_best(studio: Studio) -> None:
 
 
 def test_of_equal_accuracies_the_lower_loss_is_the_best() -> None:
-    metrics = [
-        metric
-        for step, loss in ((1, 0.5), (2, 0.4), (3, 0.4))
-        for metric in (Metric(step, "val_loss", loss), Metric(step, "val_accuracy", 0.9))
-    ]
-    assert curves.best(metrics, 1.0) == curves.Best(2.0, 0.4, 0.9)
+    losses = {1: 0.5, 2: 0.4, 3: 0.4}
+    assert curves.best(losses, dict.fromkeys(losses, 0.9), 1.0) == curves.Best(2.0, 0.4, 0.9)
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=5000), st.integers(4, 400))

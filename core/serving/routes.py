@@ -37,7 +37,7 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("POST", "/api/predict", predictions.predict),
     ("POST", "/api/predictions/{id}/correct", predictions.correct),
     ("GET", "/api/predictions/{id}/picture", predictions.picture),
-    ("GET", "/api/runs/{id}/curve", runs.curve),
+    ("GET", "/api/runs/{id}/strip", runs.film_strip),
     ("GET", "/api/runs/{id}/log", runs.log),
     ("GET", "/api/models/{id}/bundle.zip", models.bundle),
     ("GET", "/api/models/{id}/model.onnx", models.onnx),
@@ -58,7 +58,7 @@ def routes(studio: Studio, files: Mapping[str, Path]) -> list[BaseRoute]:
         alive = scheduler is not None and time.time() - scheduler.heartbeat_at < SCHEDULER_ALIVE_S
         return JSONResponse({"ok": True, "scheduler": alive}, headers={"cache-control": "no-store"})
 
-    table = (*TABLE, ("GET", "/api/health", health))
+    table = (*TABLE, ("GET", "/api/runs/{id}/curve", runs.Live().curve), ("GET", "/api/health", health))
     ours = [Route(path, answering(ask, studio), methods=[method]) for method, path, ask in table]
     every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     return [

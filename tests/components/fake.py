@@ -83,6 +83,7 @@ class World:
         self.corrected: list[str] = []
         self.instant_polls = 0
         self.curve_polls: list[int] = []
+        self.strip_polls: list[int] = []
         self.step = 0
 
 
@@ -349,11 +350,43 @@ async def curve(request: Request) -> Response:
             points["val_accuracy"].append([epoch, round(0.93 - 0.52 * math.exp(-epoch / 2.0) - drift / 3, 4)])
     done = step * EPOCHS // STEPS
     best = {"epoch": min(done, 9), "val_loss": 0.36, "val_accuracy": 0.9246} if done else None
+    advice = {
+        "kind": "learning",
+        "sentence": f"It is learning: epoch {done}.",
+        "action": "Nothing to do.",
+        "tone": "good",
+    }
+    points |= {"learning_rate": [[at, 1e-3] for at, _ in points["train_loss"]], "images_per_s": points["train_loss"]}
     return JSONResponse(
-        {"state": state, "epoch": done, "epochs": EPOCHS, "total_steps": STEPS, "step": step, "points": points}
+        {"state": state, "wish": None, "attempt": 1, "device": "cpu", "advice": advice if done else None}
+        | {"epoch": done, "epochs": EPOCHS, "total_steps": STEPS, "step": step, "points": points}
         | {"best": best, "images_per_s": 412.0 if step else None, "last_step": step}
         | {"seconds_left": (STEPS - step) * 0.6 if step and state == "running" else None}
     )
+
+
+async def film_strip(request: Request) -> Response:
+    """A strip of four pictures, of which one more is right after each look."""
+    since = int(request.query_params.get("since", -1))
+    WORLD.strip_polls.append(since)
+    pictures = [{"image_id": n, "v": "1", "label": n % 4} for n in range(1, 5)] if since < 0 else []
+    grown = min(len(WORLD.strip_polls), 4)
+    frames = [strip_frame(epoch) for epoch in range(grown + 1) if epoch > since]
+    return JSONResponse({"labels": LABELS, "pictures": pictures, "frames": frames})
+
+
+def strip_frame(epoch: int) -> dict[str, Any]:
+    said = []
+    for n in range(1, 5):
+        right, other = n % 4, (n + 1) % 4
+        pairs = [[right, 0.5 + epoch / 10], [other, 0.4 - epoch / 10]]
+        said.append(pairs if n <= epoch else pairs[::-1])
+    return {
+        "epoch": epoch,
+        "said": said,
+        "maps": [base64.b64encode(bytes(range(0, 256, 16))).decode()] * 4,
+        "shape": [4, 4],
+    }
 
 
 # ---- the rest ----------------------------------------------------------------------------------------
@@ -383,7 +416,12 @@ async def state(request: Request) -> Response:
     }
     return JSONResponse(
         {"uploads": uploads, "arrivals": WORLD.arrivals, "images": list(WORLD.images.values())}
-        | {"applied": WORLD.applied, "corrected": WORLD.corrected, "curve_polls": WORLD.curve_polls}
+        | {
+            "applied": WORLD.applied,
+            "corrected": WORLD.corrected,
+            "curve_polls": WORLD.curve_polls,
+            "strip_polls": WORLD.strip_polls,
+        }
         | {"writes": WORLD.writes, "predictions": WORLD.predictions}
     )
 
@@ -422,5 +460,6 @@ ROUTES = [
     Route("/api/predict", writes(predict), methods=["POST"]),
     Route("/api/predictions/{id:int}/correct", writes(correct), methods=["POST"]),
     Route("/api/runs/{id:int}/curve", curve),
+    Route("/api/runs/{id:int}/strip", film_strip),
 ]
 app = st.App(Path(__file__).parent / "screens.py", routes=ROUTES, middleware=[Middleware(AddPolicy)])

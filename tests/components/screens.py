@@ -7,6 +7,7 @@ import json
 import streamlit as st
 
 from pages.components.curves import curves
+from pages.components.filmstrip import filmstrip
 from pages.components.gallery import gallery
 from pages.components.tryit import tryit
 from pages.components.uploader import uploader
@@ -51,7 +52,14 @@ if show in ("sheet", "label"):
 if show == "curves":
     frame.head("Run 12: resnet18 on Clothes", "400 pictures, 12 epochs. You may close this page; the training goes on.")
     run = int(st.query_params.get("run", "1"))
-    told("finished", curves("c", run, refresh_s=float(st.query_params.get("every", "0.3")) if run != 2 else None))
+    drawn = {"state": "succeeded" if run == 2 else "queued" if run == 3 else "running", "wish": None, "begun": run < 3}
+    every = float(st.query_params.get("every", "0.3"))
+    told("changed", curves("c", run, drawn, {2: "2: resnet18, 12 epochs"} if run == 1 else {}, refresh_s=every))
+
+if show == "filmstrip":
+    frame.head("Run 12: resnet18 on Clothes")
+    every = float(st.query_params.get("every", "0.3"))
+    filmstrip("f", 1, [label_colour(i) for i in range(len(LABELS))], live=True, refresh_s=every)
 
 if show == "tryit":
     frame.head(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -30,7 +31,7 @@ def show(browser: Browser, address: str, world: World) -> Iterator[Open]:
 def test_the_curves_move_by_asking_only_for_what_is_new(show: Open, world: World) -> None:
     world.reset(steps_a_poll=20)
     page = show("run=1&every=0.2")
-    page.get_by_text('finished={"state": "succeeded"}').wait_for()
+    page.get_by_text('changed={"state": "succeeded", "wish": null, "begun": true}').wait_for()
     polls = world.state["curve_polls"]
     assert polls[0] == -1 and polls == sorted(polls) and len(polls) >= 12
     drawn = page.locator(".plot").first.evaluate("plot => plot.data.map(trace => trace.x.length)")
@@ -70,7 +71,7 @@ def test_a_finished_run_is_looked_at_once(show: Open, world: World) -> None:
     page.locator(".badge", has_text="Finished").wait_for()
     page.wait_for_timeout(700)
     assert world.state["curve_polls"] == [-1]
-    expect(page.get_by_text("finished=null")).to_be_visible()
+    expect(page.get_by_text("changed=null")).to_be_visible()
 
 
 def test_a_waiting_run_says_so_in_place_of_curves(show: Open) -> None:
@@ -87,3 +88,59 @@ def test_a_server_that_is_away_is_told_and_the_curves_go_on(show: Open, world: W
     page.get_by_text("The server does not answer just now.").wait_for()
     page.unroute("**/curve?*")
     expect(page.get_by_text("The server does not answer just now.")).to_be_hidden()
+
+
+def test_smoothing_draws_a_calmer_line_and_keeps_the_raw_one_faint(show: Open) -> None:
+    page = show("run=2")
+    plot = page.locator(".plot").first
+    plot.locator(".main-svg").first.wait_for()
+    raw = plot.evaluate("plot => plot.data[0].y")
+    page.get_by_label("Smooth the training curves").fill("0.9")
+    page.wait_for_function("([plot]) => plot.data.length === 4", arg=[plot.element_handle()])
+    line, faint, opacity = plot.evaluate("plot => [plot.data[0].y, plot.data[3].y, plot.data[3].opacity]")
+    assert faint == raw and opacity < 0.5
+
+    def roughness(values: list[float]) -> float:
+        return sum(abs(a - b) for a, b in zip(values, values[1:], strict=False))
+
+    assert roughness(line) < roughness(raw) / 4
+    assert plot.evaluate("plot => plot.data[1].y.length") == 12, "validation is as it was measured"
+
+
+def test_the_log_axis_keeps_the_best_epoch_at_its_place(show: Open) -> None:
+    page = show("run=2")
+    plot = page.locator(".plot").first
+    plot.locator(".main-svg").first.wait_for()
+    page.get_by_role("button", name="Log axis").click()
+    page.wait_for_function("([plot]) => plot._fullLayout.yaxis.type === 'log'", arg=[plot.element_handle()])
+    ring, note = plot.evaluate("plot => [plot.data[2].y[0], plot.layout.annotations[0].y]")
+    assert note == pytest.approx(math.log10(ring))
+    assert page.locator(".plot").nth(1).evaluate("plot => plot._fullLayout.yaxis.type") == "linear"
+
+
+def test_another_run_is_laid_over_this_one_and_taken_off_again(show: Open, world: World) -> None:
+    world.reset(steps_a_poll=2)
+    page = show("run=1&every=0.3")
+    plot = page.locator(".plot").first
+    plot.locator(".main-svg").first.wait_for()
+    page.get_by_text("Compare with other runs").click()
+    page.get_by_label("2: resnet18, 12 epochs").check()
+    plot.get_by_text("run 2").wait_for()
+    assert plot.evaluate("plot => plot.data.at(-1).x.length") == 12
+    page.get_by_label("2: resnet18, 12 epochs").uncheck()
+    plot.get_by_text("run 2").wait_for(state="detached")
+
+
+def test_what_it_takes_of_the_machine_is_folded_until_somebody_asks(show: Open) -> None:
+    page = show("run=2")
+    page.locator(".main-svg").first.wait_for()
+    expect(page.get_by_text("Pictures a second")).to_be_hidden()
+    page.get_by_text("Learning rate, speed, memory").click()
+    expect(page.get_by_text("Pictures a second")).to_be_visible()
+    expect(page.locator("figure.small", has_text="Memory")).to_be_hidden()  # this run did not measure it
+    assert page.locator("figure.small .plot").first.evaluate("plot => plot.data[0].y[0]") == 0.001
+
+
+def test_the_coach_speaks_below_the_progress(show: Open) -> None:
+    page = show("run=2")
+    expect(page.get_by_role("status")).to_contain_text("It is learning: epoch 12. Nothing to do.")

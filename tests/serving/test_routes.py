@@ -344,7 +344,7 @@ def test_a_curve_gives_only_what_is_newer_and_never_a_number_json_cannot_say(web
     assert found["points"]["train_loss"] == [[0.5, 2.0], [1.0, None]]
     assert found["last_step"] == 2
     assert "val_accuracy" in found["points"]
-    assert web.get(f"/api/runs/{run_id}/curve?since=2").json()["points"] == {}
+    assert web.get(f"/api/runs/{run_id}/curve?since=3").json()["points"] == {}
     assert web.get(f"/api/runs/{run_id}/curve?since=-1").json()["last_step"] == 2
     assert web.get(f"/api/runs/{run_id}/curve?since=x").status_code == 400
 

@@ -1,66 +1,100 @@
-// The curves of a run: asked for piece by piece, drawn into the same two charts, so that a zoom is never lost.
+// The curves of a run: asked for piece by piece, with what a coach would say of them, and other runs laid over them.
 
-const TRAINING_POINTS = 400; // drawn at most; validation is never thinned, so the best epoch cannot vanish
 const ACTIVE = ["starting", "running"];
 const FINAL = ["succeeded", "failed", "cancelled"];
-// Plotly wants plain colours; these are the theme's.
-const INKS = { dark: { ink: "#F3EDE4", quiet: "#A39B91", paper: "#2E2925" }, light: { ink: "#1D1A17", quiet: "#6E665C", paper: "#FFFFFF" } };
 const STATES = {
   queued: "Waiting in the queue", starting: "Starting", running: "Training", paused: "Paused",
   succeeded: "Finished", failed: "Failed", cancelled: "Cancelled",
 };
+const PERCENT = { range: [0, 104], ticks: { tickvals: [0, 25, 50, 75, 100], ticktext: ["0", "25", "50", "75", "100 %"] } };
+const SEEN = "darkroom.curves"; // how a person likes to see them, for this tab
+const MOST_OTHERS = 6;
 
-let plotly;
-const load = (address) => plotly ??= new Promise((done, fail) => {
-  const script = Object.assign(document.createElement("script"), { src: address, onload: () => done(window.Plotly) });
-  script.onerror = () => ((plotly = undefined), fail(new Error("The charts could not be loaded. Reload the page.")));
-  document.head.append(script);
-});
-
-/** Plotly writes its style rules into the document; a chart in a shadow root needs them there too. */
-function borrowRules(root) {
-  const rules = [...document.styleSheets].filter(({ ownerNode }) => ownerNode?.id?.startsWith("plotly.js"))
-    .flatMap(({ cssRules }) => [...cssRules].map(({ cssText }) => cssText));
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(rules.join("\n"));
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
-}
-
-export function mount(kit, context) {
-  const { el, ask, persist, sleep, count, percent, notice } = kit;
+export async function mount(kit, context) {
+  const { el, ask, persist, sleep, count, percent, notice, icon } = kit;
+  const { Lines, borrowRules, chart, load } = await import(context.at("charts.js"));
   let data = context.data;
   let control = new AbortController();
   let run = null; // the newest answer, without its points
-  let told = false;
-  let points = {}; // key -> Map of epoch -> value
+  let lines = new Lines();
+  let told = "";
   let Plotly = null;
+  const others = new Map(); // run id -> {id, name, color, lines, over}
+  const liked = { keep: 0, log: false, others: [], more: false, ...remembered() };
+
+  const charts = [
+    { title: "Loss", help: "How wrong it is; lower is better. Validation that rises again means it memorises.", train: "train_loss", val: "val_loss", digits: 3, log: true,
+      words: ["training loss %{y:.3f}", "validation loss %{y:.3f}"] },
+    { title: "Accuracy", help: "How many of 100 pictures it gets right. It never trains on validation pictures.", train: "train_accuracy", val: "val_accuracy", scale: 100, digits: 1, unit: " %", ...PERCENT,
+      words: ["gets %{y:.1f} of 100 training pictures right", "gets %{y:.1f} of 100 validation pictures right"] },
+  ].map((what) => chart(kit, what));
+  const gauges = [
+    { title: "Learning rate", train: "learning_rate", log: true, smooth: false, words: ["learning rate %{y:.2e}"], latest: (y) => y.toExponential(1) },
+    { title: "Pictures a second", train: "images_per_s", words: ["%{y:.0f} pictures a second"], latest: (y) => count(Math.round(y)) },
+    { title: "Memory", train: "memory_mb", smooth: false, words: ["%{y:.0f} MB"], latest: (y) => kit.megabytes(y * 1e6) },
+    { title: "In use", train: "utilisation", scale: 100, ...PERCENT, words: ["%{y:.0f} % in use"], latest: (y) => `${Math.round(y)} %` },
+  ].map((what) => chart(kit, { ...what, small: true }));
 
   const badge = el("span.badge"), figures = el("div.figures"), fill = el("i"), trouble = el("div", { hidden: true });
-  const charts = {
-    loss: chart("Loss", "How wrong it is; lower is better. Validation that rises again means it memorises."),
-    accuracy: chart("Accuracy", "How many of 100 pictures it gets right. It never trains on validation pictures."),
-  };
   const bar = el("div.bar", { role: "progressbar", "aria-label": "Training", "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
+  const coach = el("div.coach", { role: "status", hidden: true });
+  const controls = tools();
+  const more = el("details.more", { open: liked.more, ontoggle: () => (remember({ more: more.open }), draw()) },
+    el("summary", {}, "Learning rate, speed, memory"), el("div.charts.small", {}, gauges.map(({ node }) => node)));
   trouble.append(notice("The server does not answer just now. The training is not touched by that; the curves go on by themselves."));
-  context.root.replaceChildren(el("div.top", {}, badge, figures), bar, trouble,
-    el("div.charts", {}, charts.loss.node, charts.accuracy.node));
+  context.root.replaceChildren(el("div.top", {}, badge, figures), bar, trouble, coach,
+    el("div.charts", {}, charts.map(({ node }) => node)), controls.node, more);
 
-  function chart(title, help) {
-    const plot = el("div.plot"), wait = el("div.wait.quiet", {}, el("span")), legend = el("span.keys", {}, key("training"), key("validation"));
-    const node = el("figure", {}, el("figcaption", {}, el("h4", {}, title), legend), el("p.help.quiet", {}, help), el("div.area", {}, plot, wait));
-    return { node, plot, wait };
+  // ---- what a person likes -------------------------------------------------------------------------------
+  function remembered() {
+    try {
+      return JSON.parse(sessionStorage.getItem(`${SEEN} ${context.data.run_id}`) ?? "{}");
+    } catch {
+      return {}; // a browser that keeps nothing for us
+    }
   }
-  function key(name) {
-    return el(`span.key.${name}`, {}, el("i"), name);
+
+  function remember(change) {
+    Object.assign(liked, change);
+    try {
+      sessionStorage.setItem(`${SEEN} ${data.run_id}`, JSON.stringify(liked));
+    } catch {
+      // then it holds until the page is left
+    }
+  }
+
+  function tools() {
+    const slider = el("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: liked.keep, "aria-label": "Smooth the training curves",
+      oninput: () => (remember({ keep: Number(slider.value) }), draw()) });
+    const log = el("button", { type: "button", title: "Loss and learning rate by their order of magnitude", onclick: () => (remember({ log: !liked.log }), paint(), draw()) }, "Log axis");
+    const picks = el("div.picks"), compare = el("details.compare", {}, el("summary", {}, "Compare with other runs"), picks);
+    const paint = () => log.setAttribute("aria-pressed", liked.log);
+    paint();
+    function offer(known) {
+      compare.hidden = !known.length;
+      picks.replaceChildren(...known.map(({ id, name }) => {
+        const box = el("input", { type: "checkbox", checked: liked.others.includes(id), onchange: () => choose(id, box.checked) });
+        box.dataset.run = id;
+        return el("label", { title: name }, box, el("i", { style: { "--c": others.get(id)?.color ?? "var(--line)" } }), el("span.name", {}, name));
+      }));
+    }
+    return { node: el("div.tools", {}, el("label.smooth", {}, "Smooth", slider), log, compare), offer };
+  }
+
+  function choose(id, on) {
+    const chosen = [...liked.others.filter((one) => one !== id), ...(on ? [id] : [])].slice(-MOST_OTHERS);
+    remember({ others: chosen });
+    compareAll(control.signal);
   }
 
   // ---- asking ------------------------------------------------------------------------------------------
   async function poll(signal) {
     load(context.at("plotly.js")).then(begun, (error) => trouble.replaceWith(notice(error.message)));
+    compareAll(signal);
     while (!signal.aborted) {
       await persist(() => look(signal), { signal, waiting: (is) => (trouble.hidden = !is) });
-      if (FINAL.includes(run.state)) return finish();
-      if (data.refresh_s === null) return;
+      tell();
+      if (FINAL.includes(run.state)) return;
       await sleep(1000 * data.refresh_s, signal);
       await visible(signal);
     }
@@ -75,20 +109,25 @@ export function mount(kit, context) {
   }
 
   async function look(signal) {
-    const since = run?.last_step ?? -1;
-    const answer = await ask(`/api/runs/${data.run_id}/curve?since=${since}`, { signal });
-    if (answer.step < since) { // taken up again at an older checkpoint: what came after it is done anew
-      points = {};
+    const answer = await ask(`/api/runs/${data.run_id}/curve?since=${run?.last_step ?? -1}`, { signal });
+    if (run && (answer.attempt !== run.attempt || answer.step < run.last_step)) {
+      lines = new Lines(); // taken up again at an older checkpoint: what came after it is done anew
       run = null;
       return look(signal);
     }
-    for (const [name, more] of Object.entries(answer.points)) {
-      points[name] ??= new Map();
-      for (const [x, y] of more) points[name].set(x, y);
-    }
+    lines.take(answer.points);
     delete answer.points;
-    run = answer;
+    run = { ...answer, id: data.run_id };
     draw();
+  }
+
+  /** The page says what can be done with a run: it is told when the run is something else than it shows. */
+  function tell() {
+    const now = { state: run.state, wish: run.wish ?? null, begun: run.step > 0 }, mark = JSON.stringify(now);
+    const same = Object.entries(now).every(([name, value]) => (data.drawn[name] ?? null) === value);
+    if (same || told === mark) return;
+    told = mark;
+    context.trigger("changed", now);
   }
 
   function visible(signal) {
@@ -96,10 +135,32 @@ export function mount(kit, context) {
     return new Promise((done) => document.addEventListener("visibilitychange", done, { once: true, signal }));
   }
 
-  function finish() {
-    if (told || data.refresh_s === null) return;
-    told = true;
-    context.trigger("finished", { state: run.state });
+  /** Fetches the runs that are to be laid over this one; those that still learn are asked again. */
+  async function compareAll(signal) {
+    const known = data.others.filter(({ id }) => liked.others.includes(id));
+    for (const id of [...others.keys()]) if (!known.some((one) => one.id === id)) others.delete(id);
+    for (const { id, name } of known) {
+      if (others.has(id)) continue;
+      const color = data.colors.others.find((one) => ![...others.values()].some((other) => other.color === one));
+      others.set(id, { id, name, color, lines: new Lines(), epochs: 0, since: -1 });
+      follow(others.get(id), signal);
+    }
+    controls.offer(data.others);
+    draw();
+  }
+
+  async function follow(other, signal) {
+    while (others.get(other.id) === other && !signal.aborted) {
+      const answer = await ask(`/api/runs/${other.id}/curve?since=${other.since}`, { signal }).catch(() => null);
+      if (answer) {
+        other.lines.take(answer.points);
+        other.since = answer.last_step;
+        other.epochs = answer.epoch;
+        draw();
+        if (!ACTIVE.includes(answer.state)) return;
+      }
+      await sleep(3000 * data.refresh_s, signal).catch(() => null);
+    }
   }
 
   // ---- drawing -----------------------------------------------------------------------------------------
@@ -115,69 +176,37 @@ export function mount(kit, context) {
     figures.replaceChildren(...[
       figure("Epoch", `${count(run.epoch)} of ${count(run.epochs)}`),
       Number.isFinite(run.best?.val_accuracy) && figure(active ? "Best so far" : "Best", `${percent(run.best.val_accuracy, 1)}, epoch ${count(run.best.epoch)}`),
-      run.images_per_s && active && figure("Speed", `${count(Math.round(run.images_per_s))} images/s`),
+      run.images_per_s && active && figure("Speed", `${count(Math.round(run.images_per_s))} pictures/s`),
       run.seconds_left !== null && active && figure("Time left", kit.duration(run.seconds_left)),
     ].filter(Boolean));
-    const drawn = Object.values(points).some((series) => series.size);
-    for (const { wait } of Object.values(charts)) {
-      wait.hidden = drawn && Plotly !== null;
-      wait.firstChild.textContent = drawn ? "" : FINAL.includes(run.state) ? "It ended before the first numbers came."
-        : run.state === "queued" ? "The curves begin when its turn comes." : "The first numbers come in a moment.";
+    advise(run.advice);
+    const waiting = lines.empty ? (FINAL.includes(run.state) ? "It ended before the first numbers came."
+      : run.state === "queued" ? "The curves begin when its turn comes." : "The first numbers come in a moment.") : Plotly ? null : "";
+    for (const one of [...charts, ...gauges]) one.say(waiting);
+    controls.node.hidden = more.hidden = lines.empty;
+    if (waiting !== null) return;
+    const epochs = Math.max(run.epochs, ...[...others.values()].map((other) => other.epochs));
+    const common = { root: context.root, run, lines, others: [...others.values()], colors: data.colors, keep: liked.keep, log: liked.log, epochs };
+    for (const one of charts) one.paint(Plotly, common);
+    if (!more.open) return;
+    for (const one of gauges) {
+      one.node.hidden = !lines.has(one.what.train);
+      if (!one.node.hidden) one.paint(Plotly, common);
     }
-    if (!drawn || !Plotly) return;
-    paint(charts.loss.plot, "loss", 1);
-    paint(charts.accuracy.plot, "accuracy", 100);
+    const device = run.device && run.device !== "cpu" ? "GPU" : "processor";
+    gauges[2].node.querySelector("h4").textContent = device === "GPU" ? "GPU memory" : "Memory of the training";
+    gauges[3].node.querySelector("h4").textContent = device === "GPU" ? "GPU in use" : "Processor in use";
   }
 
   const figure = (name, value) => el("div.figure", {}, el("span.quiet", {}, name), el("b", {}, value));
 
-  function paint(plot, what, scale) {
-    const { ink, quiet, paper } = INKS[context.root.dataset.theme];
-    const font = getComputedStyle(context.root).fontFamily, accent = data.colors.validation, cool = data.colors.training;
-    const said = what === "loss" ? ["training loss %{y:.3f}", "validation loss %{y:.3f}"]
-      : ["gets %{y:.1f} of 100 training pictures right", "gets %{y:.1f} of 100 validation pictures right"];
-    const training = series(`train_${what}`, scale, TRAINING_POINTS), validation = series(`val_${what}`, scale);
-    const line = (color, width) => ({ color, width, shape: "linear" });
-    const traces = [
-      { ...training, mode: "lines", line: line(cool, 1.25), hovertemplate: `epoch %{x:.1f}: ${said[0]}<extra></extra>` },
-      { ...validation, mode: validation.x.length < 40 ? "lines+markers" : "lines", line: line(accent, 3.5), marker: { size: 6, color: accent },
-        hovertemplate: `epoch %{x:.0f}: ${said[1]}<extra></extra>` },
-    ];
-    const notes = [];
-    const best = run.best?.[`val_${what}`];
-    if (Number.isFinite(best)) {
-      const y = best * scale;
-      traces.push({ x: [run.best.epoch], y: [y], mode: "markers", hoverinfo: "skip", cliponaxis: false,
-        marker: { symbol: "circle-open", size: 17, color: ink, line: { width: 2, color: ink } } });
-      const text = what === "loss" ? `best ${y.toFixed(3)}` : `best ${y.toFixed(1)} %`;
-      notes.push({ x: run.best.epoch, y, text, showarrow: false, yshift: what === "loss" ? 24 : -24, font: { color: ink, size: 13 },
-        xanchor: run.best.epoch > 0.85 * run.epochs ? "right" : "center" });
-    }
-    const axis = { gridcolor: "rgba(138,131,123,0.2)", zeroline: false, color: ink, tickfont: { size: 12, color: quiet } };
-    const layout = {
-      uirevision: data.run_id, datarevision: run.step, showlegend: false, hovermode: "closest", hoverdistance: 40,
-      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-      margin: { l: 44, r: 14, t: 22, b: 40 }, height: 300, autosize: true, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
-      font: { family: font, color: ink, size: 13 }, annotations: notes,
-      hoverlabel: { bgcolor: paper, bordercolor: quiet, font: { family: font, size: 13, color: ink } },
-      xaxis: { ...axis, title: { text: "epoch", font: { size: 12 }, standoff: 6 }, range: [0, run.epochs + 0.15], nticks: 8, tickformat: "d" },
-      yaxis: { ...axis, ...(what === "loss" ? { rangemode: "tozero" } : { range: [0, 104], tickvals: [0, 25, 50, 75, 100], ticktext: ["0", "25", "50", "75", "100 %"] }) },
-      modebar: { bgcolor: "transparent", color: quiet, activecolor: ink },
-    };
-    Plotly.react(plot, traces, layout, { displaylogo: false, responsive: true, modeBarButtons: [["resetScale2d", "toImage"]] });
-  }
-
-  /** Points in order of the epoch; with a limit, neighbours are averaged. What was not a number is left out. */
-  function series(name, scale, limit = Infinity) {
-    const all = [...(points[name] ?? [])].filter(([, value]) => value !== null).sort(([a], [b]) => a - b);
-    const size = Math.max(1, Math.ceil(all.length / limit));
-    const x = [], y = [];
-    for (let at = 0; at < all.length; at += size) {
-      const some = all.slice(at, at + size);
-      x.push(some.at(-1)[0]);
-      y.push((scale * some.reduce((sum, [, value]) => sum + value, 0)) / some.length);
-    }
-    return { type: "scatter", x, y };
+  function advise(advice) {
+    coach.hidden = !advice;
+    if (!advice || coach.dataset.said === advice.sentence + advice.action) return; // read aloud once, not at each look
+    coach.dataset.said = advice.sentence + advice.action;
+    coach.dataset.tone = advice.tone;
+    coach.replaceChildren(icon(advice.tone === "good" ? "check" : advice.tone === "warn" ? "warn" : "right"),
+      el("p", {}, advice.sentence, " ", advice.action && el("span.quiet", {}, advice.action)));
   }
 
   const begin = () => poll(control.signal).catch((error) => {
@@ -189,22 +218,24 @@ export function mount(kit, context) {
   return {
     update(next) {
       const other = next.run_id !== data.run_id;
-      const waking = data.refresh_s === null && next.refresh_s !== null;
+      const waking = run && FINAL.includes(run.state) && !FINAL.includes(next.drawn.state);
       data = next;
       if (other || waking) {
         control.abort();
         control = new AbortController();
-        told = false;
+        told = "";
         if (other) {
           run = null;
-          points = {};
+          lines = new Lines();
+          others.clear();
+          Object.assign(liked, { others: [] }, remembered());
         }
         begin();
-      } else draw(); // the theme may have changed
+      } else compareAll(control.signal); // another run may be there, or another theme
     },
     stop() {
       control.abort();
-      for (const { plot } of Object.values(charts)) Plotly?.purge(plot);
+      for (const { plot } of [...charts, ...gauges]) Plotly?.purge(plot);
     },
   };
 }

@@ -98,6 +98,8 @@ const ICONS = {
   bin: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",
   tag: "M4 4h8l8 8-8 8-8-8zM8.5 8.5v.1",
   heat: "M12 3c1 4 5 5 5 10a5 5 0 0 1-10 0c0-2 1-3 2-4 0 2 1 3 2 3 0-3-1-5 1-9z",
+  play: "M8 5l11 7-11 7z",
+  pause: "M8 5v14M16 5v14",
   left: "M15 5l-7 7 7 7",
   right: "M9 5l7 7-7 7",
 };
@@ -170,4 +172,22 @@ export const notice = (sentence, ...actions) => el("div.notice", { role: "alert"
 
 export const button = (kind, text, onclick, more = {}) => el(`button.${kind}`, { type: "button", onclick, ...more }, ...[text].flat());
 
-const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, token, chip, notice, button };
+/** A class activation, stretched smoothly over the picture below: veiled where it did not look, glowing where it did. */
+export function paintHeat(canvas, values, columns, { side = 320, veil = 105 } = {}) {
+  const small = new OffscreenCanvas(columns, values.length / columns), pen = small.getContext("2d");
+  const pixels = pen.createImageData(small.width, small.height);
+  values.forEach((value, at) => pixels.data.set(glow(value, veil), 4 * at));
+  pen.putImageData(pixels, 0, 0);
+  canvas.width = canvas.height = side;
+  const large = canvas.getContext("2d");
+  large.imageSmoothingQuality = "high";
+  large.drawImage(small, 0, 0, side, side);
+}
+
+/** Dark, safelight red, then pale yellow; more opaque where it looked. `value` is 0..1, `veil` 0..255. */
+const glow = (value, veil) => {
+  const v = Math.min(1, Math.max(0, value));
+  return [Math.round(18 + 237 * v ** 0.8), Math.round(14 + 206 * v ** 2.2), Math.round(12 + 120 * v ** 5), Math.round(veil + (160 - veil) * v)];
+};
+
+const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, token, chip, notice, button, paintHeat };

@@ -27,27 +27,12 @@ export function answerCard(kit, { file, name }, { correct, close }) {
     heat.setAttribute("aria-pressed", on);
   }
 
-  /** The activation, stretched smoothly over the picture: clear where it did not look, glowing where it did. */
   function drawHeat(rows) {
     heat.disabled = !rows.length;
     if (!rows.length) return toggle(false);
-    const small = new OffscreenCanvas(rows[0].length, rows.length), pen = small.getContext("2d");
-    const pixels = pen.createImageData(small.width, small.height);
-    rows.flat().forEach((value, at) => pixels.data.set(glow(value), 4 * at));
-    pen.putImageData(pixels, 0, 0);
-    canvas.width = 320;
-    canvas.height = 320;
-    const large = canvas.getContext("2d");
-    large.imageSmoothingQuality = "high";
-    large.drawImage(small, 0, 0, canvas.width, canvas.height);
+    kit.paintHeat(canvas, rows.flat(), rows[0].length);
     toggle(true);
   }
-
-  /** Dark, safelight red, then pale yellow; a little more opaque where it looked. */
-  const glow = (value) => {
-    const v = Math.min(1, Math.max(0, value));
-    return [Math.round(18 + 237 * v ** 0.8), Math.round(14 + 206 * v ** 2.2), Math.round(12 + 120 * v ** 5), Math.round(105 + 55 * v)];
-  };
 
   function show(answer, labels) {
     card.answer = answer;
