@@ -16,6 +16,8 @@ from core.studio import Studio
 
 MAX_POINTS = 300  # a line
 DIGITS = 5
+FACTS = ("recipe", "training", "machine", "finished")
+BACK = ("resumed", "went_back")  # the run goes on from an older place
 VALIDATION_KEYS = ("val_loss", "val_accuracy")
 Point = tuple[float, float | None]  # (epochs, value); None: not a number
 
@@ -40,6 +42,7 @@ class Curve:
     seconds_left: float | None
     last_step: int
     device: str  # empty before it is known
+    lives: int  # how often it went back to a checkpoint: what was drawn of another life is void
     advice: Advice | None  # the coach's; None before there is anything to say
 
 
@@ -53,29 +56,32 @@ class Follower:
 
     def __init__(self, studio: Studio, run_id: int) -> None:
         self._studio, self._run_id = studio, run_id
+        self._facts: dict[str, dict[str, Any]] = {}  # the newest event of each of `FACTS`
+        self._last_event, self._lives = 0, 0
         self._forget()
 
     def _forget(self) -> None:
         self._lines: dict[str, dict[int, float]] = defaultdict(dict)  # key -> step -> value, by step
-        self._last_step, self._last_event, self._attempt = -1, 0, -1
-        self._facts: dict[str, dict[str, Any]] = {}  # the newest event of each kind that is said once
+        self._last_step = -1
         self._coached: tuple[object, Advice | None] = (None, None)
 
     def look(self) -> Follower:
         """Raises NotFound."""
         runs = self._studio.store.runs
         self.run = runs.get(self._run_id)
-        if self.run.attempt != self._attempt or self.run.step < self._last_step:
-            self._forget()  # taken up again at an older checkpoint: what came after it is done anew
-        self._attempt = self.run.attempt
+        for event in runs.events(self._run_id, self._last_event):
+            self._last_event = event.id
+            if event.kind in FACTS:
+                self._facts[event.kind] = event.data
+            elif event.kind in BACK:
+                self._lives += 1
+                self._forget()  # what came after the checkpoint is void, and done anew
+        if self.run.step < self._last_step:
+            self._forget()
         # The newest step may get more to it: what validation says of a step comes after what training said.
         for metric in runs.metrics(self._run_id, self._last_step - 1):
             self._lines[metric.key][metric.step] = metric.value
             self._last_step = metric.step
-        for event in runs.events(self._run_id, self._last_event):
-            self._last_event = event.id
-            if event.kind in ("recipe", "training", "machine", "finished"):
-                self._facts[event.kind] = event.data
         return self
 
     def curve(self, since_step: int = -1) -> Curve:
@@ -90,6 +96,7 @@ class Follower:
             seconds_left=_seconds_left(self.run),
             last_step=max(self._last_step, since_step),
             device=str(self._facts.get("machine", {}).get("device", "")),
+            lives=self._lives,
             advice=self._advice(),
         )
 

@@ -61,11 +61,12 @@ def test_a_run_that_was_taken_up_at_an_older_checkpoint_is_read_anew(studio: Stu
     follower.look()
     studio.store.runs.cas(run.id, [RunState.RUNNING], state=RunState.QUEUED)
     second = studio.store.runs.begin_attempt(run.id) or 0
-    studio.store.runs.beat(run.id, second, "h", 30, 100, 1)
+    studio.store.runs.beat(run.id, second, "h", 30, 100, 1, (), [("resumed", {"step": 30}, 1.0)])
     studio.store.runs.drop_metrics_after(run.id, second, 30)
     studio.store.runs.beat(run.id, second, "h", 60, 100, 2, [Metric(60, "train_loss", 0.5)])
     found = follower.look().curve()
     assert found.points["train_loss"][-2:] == [(1.2, 1.0), (2.4, 0.5)]
+    assert found.lives == 1
 
 
 def test_not_a_number_is_a_gap_and_never_the_best(studio: Studio) -> None:

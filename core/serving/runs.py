@@ -74,7 +74,7 @@ def _told(found: Curve) -> object:
         {
             "state": run.state,
             "wish": run.wish,
-            "attempt": run.attempt,
+            "lives": found.lives,
             "epoch": run.epoch,
             "epochs": run.spec.epochs,
             "step": run.step,

@@ -358,7 +358,7 @@ async def curve(request: Request) -> Response:
     }
     points |= {"learning_rate": [[at, 1e-3] for at, _ in points["train_loss"]], "images_per_s": points["train_loss"]}
     return JSONResponse(
-        {"state": state, "wish": None, "attempt": 1, "device": "cpu", "advice": advice if done else None}
+        {"state": state, "wish": None, "lives": 0, "device": "cpu", "advice": advice if done else None}
         | {"epoch": done, "epochs": EPOCHS, "total_steps": STEPS, "step": step, "points": points}
         | {"best": best, "images_per_s": 412.0 if step else None, "last_step": step}
         | {"seconds_left": (STEPS - step) * 0.6 if step and state == "running" else None}

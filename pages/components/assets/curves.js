@@ -110,7 +110,7 @@ export async function mount(kit, context) {
 
   async function look(signal) {
     const answer = await ask(`/api/runs/${data.run_id}/curve?since=${run?.last_step ?? -1}`, { signal });
-    if (run && (answer.attempt !== run.attempt || answer.step < run.last_step)) {
+    if (run && (answer.lives !== run.lives || answer.step < run.last_step)) {
       lines = new Lines(); // taken up again at an older checkpoint: what came after it is done anew
       run = null;
       return look(signal);
