@@ -102,9 +102,21 @@ def recent(studio: Studio, dataset_id: int, limit: int = 30) -> list[tuple[Actio
     return [(one, one.id in able) for one in actions]
 
 
-def undo(studio: Studio, action_id: int) -> Outcome:
-    """Takes one action back. Raises NotFound, Conflict (taken back already)."""
-    return studio.store.images.undo(action_id, studio.who)
+def undo(studio: Studio, action_id: int, token: str | None = None) -> Outcome:
+    """Takes one action back, once for each `token`. Raises NotFound, Conflict (taken back already)."""
+    return studio.store.images.undo(action_id, studio.who, token)
+
+
+def undo_own(studio: Studio, dataset_id: int, of: str, token: str) -> Outcome:
+    """Takes back the action that was sent with the token `of`: only who made it knows that.
+
+    Raises:
+        NotFound: no such action here. Conflict: it was taken back already.
+    """
+    action = studio.store.desk.by_token(of)
+    if action is None or action.dataset_id != dataset_id:
+        raise NotFound("That step is not known any more.")
+    return undo(studio, action.id, token)
 
 
 def last_action(studio: Studio, dataset_id: int) -> Action | None:

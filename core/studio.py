@@ -176,6 +176,15 @@ class Indexed:
     missing: int  # images that have no vector yet
 
 
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """An image that was changed, as it is now, and whose change was the last."""
+
+    image: Image
+    who: str
+    at: float
+
+
 class DatasetStore(Protocol):
     def create(self, name: str) -> Dataset:
         """Raises Conflict when the name is taken (letter case aside)."""
@@ -235,7 +244,10 @@ class ImageStore(Protocol):
     def change(
         self, dataset_id: int, kind: str, summary: str, changes: Sequence[Change], who: str, token: str | None = None
     ) -> Outcome:
-        """One transaction and one action. The same `token` again changes nothing and gives the first outcome."""
+        """One transaction and one action. The same `token` again changes nothing and gives the first outcome.
+
+        An image that is as wished already is no conflict, whoever made it so.
+        """
 
     def change_all(
         self,
@@ -253,8 +265,8 @@ class ImageStore(Protocol):
     def restore(self, version_id: int, summary: str, who: str) -> Outcome:
         """Makes a version the present state of its dataset: one transaction and one action. Raises NotFound."""
 
-    def undo(self, action_id: int, who: str) -> Outcome:
-        """Takes an action back where nobody changed the image since.
+    def undo(self, action_id: int, who: str, token: str | None = None) -> Outcome:
+        """Takes an action back where nobody changed the image since. The same `token` again changes nothing.
 
         Raises NotFound, Conflict (already undone, or its images were removed for good).
         """
@@ -282,6 +294,22 @@ class ImageStore(Protocol):
 
     def forget(self, sha256s: Sequence[str]) -> None:
         """Their files are gone, or somebody names them again."""
+
+
+class DeskStore(Protocol):
+    """What the labelling screen asks all the time."""
+
+    def waiting(self, dataset_id: int) -> NDArray[np.int64]:
+        """(N, 3): id, revision and row of the vector of every image that has a vector and no label; by id."""
+
+    def last_action(self, dataset_id: int) -> int:
+        """Id of the newest action; 0 when there is none. Cheap."""
+
+    def touched(self, dataset_id: int, since: int, limit: int, ids: Sequence[int] | None = None) -> list[Touch]:
+        """Images that actions newer than `since` changed, each once; of `ids` alone, where given (500 at most)."""
+
+    def by_token(self, token: str) -> Action | None:
+        """The action that was sent with this token."""
 
 
 class VectorStore(Protocol):
@@ -490,6 +518,7 @@ class Store:
 
     datasets: DatasetStore
     images: ImageStore
+    desk: DeskStore
     vectors: VectorStore
     facts: FactStore
     uploads: UploadStore

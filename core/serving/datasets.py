@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core import datasets, models
+from core import datasets, models, names
 from core.records import Image, Split
 from core.serving.answers import Malformed, finite, number
 from core.serving.bodies import fields, optional_number, text
@@ -16,6 +17,8 @@ from core.studio import Change, Outcome, Studio, Where
 
 MOST_CHANGES = 5000  # in one action
 LABEL_LIMIT = 100
+NAME_LIMIT = 40
+MOST_NAMED = 100  # conflicts of one action that are told with who made them
 
 
 async def change(request: Request, studio: Studio) -> Response:
@@ -29,9 +32,8 @@ async def change(request: Request, studio: Studio) -> Response:
             f"A change needs a kind ({', '.join(datasets.KINDS)}), a token and 1 to {MOST_CHANGES} changes."
         )
     changes = [_change(one) for one in raw]
-    return await run_in_threadpool(
-        lambda: _outcome(studio, dataset_id, datasets.change(studio, dataset_id, kind, changes, token))
-    )
+    by = as_person(studio, found)
+    return await run_in_threadpool(lambda: told(by, dataset_id, datasets.change(by, dataset_id, kind, changes, token)))
 
 
 async def undo(request: Request, studio: Studio) -> Response:
@@ -40,9 +42,20 @@ async def undo(request: Request, studio: Studio) -> Response:
 
     def undone() -> Response:
         outcome = datasets.undo(studio, action_id)
-        return _outcome(studio, outcome.action.dataset_id if outcome.action else None, outcome)
+        return told(studio, outcome.action.dataset_id if outcome.action else None, outcome)
 
     return await run_in_threadpool(undone)
+
+
+async def undo_own(request: Request, studio: Studio) -> Response:
+    """POST /api/datasets/{id}/undo: takes back the action of the token `of`; the same token again does nothing more."""
+    dataset_id = number(request, "dataset")
+    found = await fields(request)
+    of, token = text(found, "of", 64), text(found, "token", 64)
+    if not of or not token:
+        raise Malformed("Taking back needs `of`, the token of what was done, and a token of its own.")
+    by = as_person(studio, found)
+    return await run_in_threadpool(lambda: told(by, dataset_id, datasets.undo_own(by, dataset_id, of, token)))
 
 
 async def instant(request: Request, studio: Studio) -> Response:
@@ -87,27 +100,34 @@ def _change(raw: object) -> Change:
     return Change(image_id=image_id, revision=optional_number(raw, "revision"), **wanted)
 
 
-def _outcome(studio: Studio, dataset_id: int | None, outcome: Outcome) -> Response:
+def as_person(studio: Studio, found: dict[str, Any]) -> Studio:
+    """The studio in the name that the sender gives, for the others who work here. A courtesy, no proof."""
+    who = names.clean(text(found, "who", NAME_LIMIT)) if found.get("who") else ""
+    return replace(studio, who=who) if who else studio
+
+
+def seen(image: Image) -> dict[str, Any]:
+    """An image as the queue in the browser keeps it."""
+    facts = {"id": image.id, "revision": image.revision, "label": image.label, "label_id": image.label_id}
+    return facts | {"deleted": image.deleted_at is not None}
+
+
+def told(studio: Studio, dataset_id: int | None, outcome: Outcome) -> Response:
+    """What became of an action; of a conflict also who changed the image."""
     ids = (*outcome.changed, *outcome.conflicts)
     images: list[Image] = []
     if ids and dataset_id is not None:
         for deleted in (False, True):
             images += studio.store.images.page(dataset_id, Where(ids=ids, deleted=deleted), 0, len(ids))
+    conflicts = outcome.conflicts[:MOST_NAMED]
+    touched = studio.store.desk.touched(dataset_id, 0, len(conflicts), conflicts) if conflicts and dataset_id else []
     return JSONResponse(
         {
             "action_id": outcome.action.id if outcome.action else None,
             "summary": outcome.action.summary if outcome.action else "Nothing was changed.",
             "changed": list(outcome.changed),
             "conflicts": list(outcome.conflicts),
-            "images": [
-                {
-                    "id": image.id,
-                    "revision": image.revision,
-                    "label": image.label,
-                    "label_id": image.label_id,
-                    "deleted": image.deleted_at is not None,
-                }
-                for image in images
-            ],
+            "images": [seen(image) for image in images],
+            "by": {one.image.id: one.who for one in touched},
         }
     )

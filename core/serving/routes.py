@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core.serving import datasets, images, models, predictions, runs, uploads
+from core.serving import datasets, images, labelling, models, predictions, runs, uploads
 from core.serving.answers import Ask, answering, nothing_here
 from core.serving.assets import assets
 from core.studio import Studio
@@ -31,6 +31,11 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("GET", "/api/images/{id}/view", images.view),
     ("GET", "/api/samples/{name}", images.sample),
     ("POST", "/api/datasets/{id}/changes", datasets.change),
+    ("GET", "/api/datasets/{id}/changes", labelling.news),
+    ("POST", "/api/datasets/{id}/undo", datasets.undo_own),
+    ("POST", "/api/datasets/{id}/next", labelling.queue),
+    ("GET", "/api/datasets/{id}/sure", labelling.sure),
+    ("POST", "/api/datasets/{id}/accept", labelling.accept),
     ("POST", "/api/actions/{id}/undo", datasets.undo),
     ("GET", "/api/datasets/{id}/instant", datasets.instant),
     ("GET", "/api/datasets/{id}/predictions.csv", predictions.table),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.storage.counts import Counts
 from core.storage.database import Database
 from core.storage.datasets import Datasets
+from core.storage.desk import Desk
 from core.storage.facts import Facts
 from core.storage.files import LocalFiles
 from core.storage.images import Images
@@ -32,6 +33,7 @@ def open_store(url: str) -> Store:
     return Store(
         datasets=Datasets(database, counts),
         images=Images(database, counts),
+        desk=Desk(database),
         vectors=VectorRows(database),
         facts=Facts(database),
         uploads=Uploads(database),

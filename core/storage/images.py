@@ -51,7 +51,7 @@ class Images:
     def get(self, image_id: int) -> Image:
         if (row := self._db.row(_QUERY.where(image.c.id == image_id))) is None:
             raise NotFound(f"There is no image {image_id}.")
-        return _image(row)
+        return as_image(row)
 
     def page(self, dataset_id: int, where: Where, offset: int, limit: int) -> list[Image]:
         # The ids first: what is skipped on the way to a deep page is skipped in an index, not in the table.
@@ -63,7 +63,9 @@ class Images:
             chosen = query.order_by(*_ORDER[where.order]).offset(offset).limit(limit)
             ids = [row["id"] for row in self._db.rows(chosen)]
         found = {
-            row["id"]: _image(row) for some in chunks(ids) for row in self._db.rows(_QUERY.where(image.c.id.in_(some)))
+            row["id"]: as_image(row)
+            for some in chunks(ids)
+            for row in self._db.rows(_QUERY.where(image.c.id.in_(some)))
         }
         return [found[one] for one in ids if one in found]
 
@@ -84,7 +86,7 @@ class Images:
     def by_sha(self, dataset_id: int, sha256s: Sequence[str]) -> dict[str, Image]:
         live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
         found = [row for some in chunks(sha256s) for row in self._db.rows(_QUERY.where(live, image.c.sha256.in_(some)))]
-        return {row["sha256"]: _image(row) for row in found}
+        return {row["sha256"]: as_image(row) for row in found}
 
     def known(self, sha256: str) -> bool:
         named = [select(table.c.sha256).where(table.c.sha256 == sha256) for table in (image, upload_item, prediction)]
@@ -167,7 +169,7 @@ class Images:
         self, dataset_id: int, kind: str, summary: str, changes: Sequence[Change], who: str, token: str | None = None
     ) -> Outcome:
         with self._db.write() as connection:
-            if token and (done := connection.execute(select(action).where(action.c.token == token)).mappings().first()):
+            if token and (done := self._done(connection, token)):
                 return self._again(connection, done)
             labels = {
                 name: label_id(connection, dataset_id, name)
@@ -177,9 +179,13 @@ class Images:
             moved, conflicts = [], []
             for change in {change.image_id: change for change in changes}.values():
                 row = rows.get(change.image_id)
-                if row is None or (change.revision is not None and row["revision"] != change.revision):
+                if row is None:
                     conflicts.append(change.image_id)
-                elif (after := _after(row, change, labels)) != _state(row):
+                elif (after := _after(row, change, labels)) == _state(row):
+                    continue  # as wished already; by whom does not matter
+                elif change.revision is not None and row["revision"] != change.revision:
+                    conflicts.append(change.image_id)
+                else:
                     moved.append((row, _state(row), after, True))
             return self._record(connection, dataset_id, kind, summary, moved, who, token, conflicts)
 
@@ -194,7 +200,7 @@ class Images:
         token: str | None = None,
     ) -> Outcome:
         with self._db.write() as connection:
-            if token and (done := connection.execute(select(action).where(action.c.token == token)).mappings().first()):
+            if token and (done := self._done(connection, token)):
                 return self._again(connection, done)
             wanted: dict[str, Any] = {}
             if to.label != "\0keep":
@@ -208,8 +214,10 @@ class Images:
             changed = bulk.move_all(self._db, connection, made["id"], matching, wanted)
             return self._end(connection, made, changed, say(len(changed)), ())
 
-    def undo(self, action_id: int, who: str) -> Outcome:
+    def undo(self, action_id: int, who: str, token: str | None = None) -> Outcome:
         with self._db.write() as connection:
+            if token and (before := self._done(connection, token)):
+                return self._again(connection, before)
             done = connection.execute(select(action).where(action.c.id == action_id)).mappings().first()
             if done is None:
                 raise NotFound("That step is not known any more.")
@@ -219,7 +227,7 @@ class Images:
                 raise Conflict("The pictures of that step were removed for good.")
             conflicts = list(connection.execute(bulk.changed_since(action_id)).scalars())
             connection.execute(update(action).where(action.c.id == action_id).values(undone_at=now()))
-            made = self._begin(connection, done["dataset_id"], "undo", "", who, None, conflicts)
+            made = self._begin(connection, done["dataset_id"], "undo", "", who, token, conflicts)
             changed = bulk.take_back(self._db, connection, made["id"], action_id)
             return self._end(connection, made, changed, f"Took back: {done['summary']}", conflicts)
 
@@ -261,6 +269,9 @@ class Images:
         mine = select(image).where(image.c.dataset_id == dataset_id)
         found = [row for some in chunks(ids) for row in connection.execute(mine.where(image.c.id.in_(some))).mappings()]
         return {row["id"]: row for row in found}
+
+    def _done(self, connection: Connection, token: str) -> RowMapping | None:
+        return connection.execute(select(action).where(action.c.token == token)).mappings().first()
 
     def _again(self, connection: Connection, done: RowMapping) -> Outcome:
         changed = connection.execute(bulk.images_of(done["id"])).scalars()
@@ -361,7 +372,7 @@ def filtered(query: Select[Any], dataset_id: int, where: Where) -> Select[Any]:
     return query
 
 
-def _image(row: RowMapping) -> Image:
+def as_image(row: RowMapping) -> Image:
     return Image(**{**row, "split": Split(row["split"])})
 
 

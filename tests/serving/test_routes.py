@@ -435,7 +435,8 @@ BAD_IDS = ("0", "999999", "-1", "abc", "1;DROP", "9" * 20, "1.5", "%00", "..%2f.
 def test_an_id_that_is_not_there_is_a_sentence_with_404(empty: TestClient, method: str, path: str) -> None:
     query = "?name=a.zip" if path.endswith("archive") else ""
     change = {"token": "t", "kind": "delete", "changes": [{"image_id": 1, "deleted": True}]}
-    body = change if path.endswith("changes") else {"label": "cat"}
+    wish = {"label": "cat", "of": "t", "token": "t", "order": "arrival", "desk": "d", "model": "m", "threshold": 9}
+    body = change if path.endswith("changes") else wish
     for bad in BAD_IDS:
         address = path.replace("{id}", bad) + query
         answer = empty.request(method, address, json=body if method == "POST" else None)
