@@ -6,11 +6,12 @@ from collections.abc import Sequence, Set
 
 from core import names
 from core.errors import NotFound, Refused
-from core.records import Action, Dataset, Image, Label, Split
+from core.records import Action, Dataset, Image, Label, Neighbour, Split
 from core.studio import Change, Outcome, Studio, Where
 
 KINDS = ("relabel", "delete", "restore", "split")
 MAX_CHANGES = 100_000  # in one action
+MOST_SIMILAR = 300
 
 
 def find(studio: Studio, name_or_id: str) -> Dataset:
@@ -93,6 +94,16 @@ def change_all(
     return studio.store.images.change_all(
         dataset_id, kind, lambda many: _say(kind, many, {to.label}, {to.split}), where, to, studio.who, token
     )
+
+
+def similar(studio: Studio, dataset_id: int, example: int | bytes, limit: int = MOST_SIMILAR) -> tuple[Neighbour, ...]:
+    """The images most like an image of this dataset, or like a picture; nearest first, the trash aside.
+
+    Raises:
+        NotFound: no such dataset or image. Refused: not a picture. Unavailable: no vector yet, or nobody to ask.
+    """
+    get(studio, dataset_id)
+    return studio.predictor.similar(dataset_id, example, min(max(limit, 1), MOST_SIMILAR))
 
 
 def recent(studio: Studio, dataset_id: int, limit: int = 30) -> list[tuple[Action, bool]]:

@@ -9,23 +9,29 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core import datasets, models, names
+from core import datasets, models, names, selections
 from core.records import Image, Split
-from core.serving.answers import Malformed, finite, number
-from core.serving.bodies import fields, optional_number, text
+from core.selections import Selection
+from core.serving.answers import Malformed, finite, number, whole_number
+from core.serving.bodies import fields, optional_number, text, whole
 from core.studio import Change, Outcome, Studio, Where
 
-MOST_CHANGES = 5000  # in one action
+MOST_CHANGES = 5000  # in one action, image by image
 LABEL_LIMIT = 100
 NAME_LIMIT = 40
 MOST_NAMED = 100  # conflicts of one action that are told with who made them
 
 
 async def change(request: Request, studio: Studio) -> Response:
-    """POST /api/datasets/{id}/changes: one action; the same token again gives the first answer."""
+    """POST /api/datasets/{id}/changes: one action; the same token again gives the first answer.
+
+    Either `changes`, image by image, or `where` and `to`: the same for all that match, over all pages.
+    """
     dataset_id = number(request, "dataset")
     found = await fields(request)
     kind, token = text(found, "kind"), text(found, "token", 64)
+    if kind in datasets.KINDS and token and "where" in found:
+        return await _change_all(studio, dataset_id, kind, token, found)
     raw = found.get("changes")
     if kind not in datasets.KINDS or not token or not isinstance(raw, list) or not 1 <= len(raw) <= MOST_CHANGES:
         raise Malformed(
@@ -34,6 +40,56 @@ async def change(request: Request, studio: Studio) -> Response:
     changes = [_change(one) for one in raw]
     by = as_person(studio, found)
     return await run_in_threadpool(lambda: told(by, dataset_id, datasets.change(by, dataset_id, kind, changes, token)))
+
+
+async def _change_all(studio: Studio, dataset_id: int, kind: str, token: str, found: dict[str, Any]) -> Response:
+    where, to = found.get("where"), found.get("to")
+    if not isinstance(where, dict) or not isinstance(to, dict):
+        raise Malformed("A change of all that match needs where and to, as JSON objects.")
+    selection, change = selection_of(where), _change({**to, "image_id": 0})
+    by = as_person(studio, found)
+
+    def changed() -> Response:
+        meant = selections.resolve(by, dataset_id, selection)
+        return told(by, dataset_id, datasets.change_all(by, dataset_id, kind, meant, change, token))
+
+    return await run_in_threadpool(changed)
+
+
+def selection_of(raw: dict[str, Any]) -> Selection:
+    """A filter as the gallery names it. Raises Malformed: what is misunderstood must not be taken for everything."""
+    known = {"label_id", "unlabelled", "split", "deleted", "text", "origin", "ids", "doubtful"}
+    if unknown := sorted(set(raw) - known):
+        raise Malformed(f"A filter knows no {unknown[0]!r}.")
+    flags = {name: raw.get(name, False) for name in ("unlabelled", "deleted", "doubtful")}
+    if not all(isinstance(value, bool) for value in flags.values()):
+        raise Malformed(f"{', '.join(flags)} must be true or false.")
+    split, ids = raw.get("split"), raw.get("ids")
+    if split is not None and split not in list(Split):
+        raise Malformed(f"split must be one of {', '.join(Split)}.")
+    if ids is not None and not (isinstance(ids, list) and all(type(one) is int and 0 < one < 10**15 for one in ids)):
+        raise Malformed("ids must be a list of whole numbers.")
+    where = Where(
+        label_id=optional_number(raw, "label_id"),
+        unlabelled=flags["unlabelled"],
+        split=Split(split) if split is not None else None,
+        deleted=flags["deleted"],
+        text=text(raw, "text") if raw.get("text") is not None else "",
+        origin=text(raw, "origin") if raw.get("origin") is not None else None,
+        ids=tuple(ids) if ids is not None else None,
+    )
+    return Selection(where, flags["doubtful"])
+
+
+async def similar(request: Request, studio: Studio) -> Response:
+    """POST /api/datasets/{id}/similar?count=N: the picture is the body; the images most like it, nearest first."""
+    dataset_id = number(request, "dataset")
+    count = whole_number(request, "count", datasets.MOST_SIMILAR)
+    data = await whole(request, studio.settings.picture_limit_bytes)
+    if not data:
+        raise Malformed("The request holds no picture.")
+    found = await run_in_threadpool(datasets.similar, studio, dataset_id, data, count)
+    return JSONResponse({"images": [{"id": one.image_id, "similarity": round(one.similarity, 4)} for one in found]})
 
 
 async def undo(request: Request, studio: Studio) -> Response:
@@ -116,7 +172,8 @@ def told(studio: Studio, dataset_id: int | None, outcome: Outcome) -> Response:
     """What became of an action; of a conflict also who changed the image."""
     ids = (*outcome.changed, *outcome.conflicts)
     images: list[Image] = []
-    if ids and dataset_id is not None:
+    many = len(ids) > MOST_CHANGES  # the page is drawn anew instead
+    if ids and not many and dataset_id is not None:
         for deleted in (False, True):
             images += studio.store.images.page(dataset_id, Where(ids=ids, deleted=deleted), 0, len(ids))
     conflicts = outcome.conflicts[:MOST_NAMED]
@@ -125,7 +182,8 @@ def told(studio: Studio, dataset_id: int | None, outcome: Outcome) -> Response:
         {
             "action_id": outcome.action.id if outcome.action else None,
             "summary": outcome.action.summary if outcome.action else "Nothing was changed.",
-            "changed": list(outcome.changed),
+            "many": len(outcome.changed) if many else None,
+            "changed": [] if many else list(outcome.changed),
             "conflicts": list(outcome.conflicts),
             "images": [seen(image) for image in images],
             "by": {one.image.id: one.who for one in touched},

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from core import samples
+from core import details, samples
+from core.details import Details
 from core.errors import NotFound
-from core.serving.answers import number
+from core.serving.answers import finite, number
 from core.studio import Studio
 
 VIEW_PX = 1600  # longest side
@@ -30,6 +31,48 @@ async def view(request: Request, studio: Studio) -> Response:
     """GET /api/images/{id}/view: WebP, longest side 1600 px, made when first asked for."""
     image_id = number(request, "picture")
     return await run_in_threadpool(_picture, request, studio, image_id, False)
+
+
+async def known(request: Request, studio: Studio) -> Response:
+    """GET /api/images/{id}: its facts, what the instant model says of it, its versions and its history."""
+    found = await run_in_threadpool(details.of, studio, number(request, "picture"))
+    return JSONResponse(finite(_told(found)), headers={"cache-control": "no-store"})
+
+
+def _told(found: Details) -> dict[str, object]:
+    image = found.image
+    facts = (
+        "id",
+        "name",
+        "label",
+        "label_id",
+        "width",
+        "height",
+        "format",
+        "bytes",
+        "origin",
+        "added_at",
+        "deleted_at",
+    )
+    return {
+        **{name: getattr(image, name) for name in facts},
+        "split": str(image.split),
+        "said": [{"label": one.label, "confidence": round(one.confidence, 4)} for one in found.said],
+        "learned": found.learned,
+        "versions": [{"id": one.id, "name": one.name, "created_at": one.created_at} for one in found.versions],
+        "history": [
+            {
+                "at": step.action.at,
+                "who": step.action.who,
+                "kind": step.action.kind,
+                "undone": step.action.undone_at is not None,
+                "label": step.label,
+                "split": [str(one) for one in step.split],
+                "deleted": step.deleted,
+            }
+            for step in found.steps
+        ],
+    }
 
 
 async def sample(request: Request, _studio: Studio) -> Response:

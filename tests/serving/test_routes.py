@@ -257,6 +257,55 @@ def test_a_form_on_another_site_cannot_send_json(web: TestClient, studio: Studio
     assert web.post(address, content=body, headers={"x-darkroom": "1"}).json()["changed"] == [image.id]
 
 
+def test_all_that_match_are_changed_without_their_numbers_crossing_the_wire(web: TestClient, studio: Studio) -> None:
+    images = with_images(studio, "cat", "cat", "dog")
+    dataset_id = images[0].dataset_id
+    where = {"label_id": images[0].label_id, "text": "cat/"}
+    asked = {"token": "t", "kind": "relabel", "where": where, "to": {"label": "lion"}}
+    outcome = web.post(f"/api/datasets/{dataset_id}/changes", json=asked).json()
+    assert outcome["summary"] == "Labelled 2 pictures “lion”"
+    assert web.post(f"/api/datasets/{dataset_id}/changes", json=asked).json()["action_id"] == outcome["action_id"]
+    assert [studio.store.images.get(image.id).label for image in images] == ["lion", "lion", "dog"]
+    assert web.post(f"/api/actions/{outcome['action_id']}/undo").json()["changed"] == outcome["changed"]
+    assert [studio.store.images.get(image.id).label for image in images] == ["cat", "cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("where", "to"),
+    [({"lable_id": 1}, {"label": "a"}), ({"deleted": 1}, {"label": "a"}), ({"split": "moon"}, {"label": "a"})]
+    + [({"ids": [1, "2"]}, {"label": "a"}), ({"ids": [True]}, {"label": "a"}), ([], {"label": "a"}), ({}, {})]
+    + [({"text": 5}, {"label": "a"}), ({"label_id": "1"}, {"label": "a"})],
+)
+def test_a_filter_that_is_misunderstood_changes_nothing(
+    web: TestClient, studio: Studio, where: object, to: object
+) -> None:
+    image, *_ = with_images(studio, "cat", "dog")
+    asked = {"token": "t", "kind": "relabel", "where": where, "to": to}
+    assert web.post(f"/api/datasets/{image.dataset_id}/changes", json=asked).status_code == 400
+    assert studio.store.images.get(image.id).revision == 1
+
+
+def test_a_picture_is_answered_with_those_most_like_it(web: TestClient, studio: Studio) -> None:
+    image, *_ = with_images(studio, "cat", "dog")
+    address = f"/api/datasets/{image.dataset_id}/similar"
+    headers = {"X-Darkroom": "1", "content-type": "application/octet-stream"}
+    found = web.post(address, content=b"picture", headers=headers).json()
+    assert found == {"images": [{"id": 1, "similarity": 0.9}, {"id": 2, "similarity": 0.8}]}
+    assert web.post(address, content=b"not a picture", headers=headers).status_code == 422
+    assert web.post(address, headers=headers).status_code == 400
+
+
+def test_a_picture_tells_its_history(web: TestClient, studio: Studio) -> None:
+    image, *_ = with_images(studio, "cat", "dog")
+    changes(web, image.dataset_id, "relabel", [{"image_id": image.id, "label": "lion"}])
+    told = web.get(f"/api/images/{image.id}").json()
+    assert (told["label"], told["width"], told["format"], told["split"]) == ("lion", 8, "JPEG", "auto")
+    steps = [(step["who"], step["kind"], step["label"]) for step in told["history"]]
+    assert steps == [("you", "relabel", ["cat", "lion"]), ("ann", "add", [None, "cat"])]
+    assert told["said"] == [] and told["versions"] == []
+    assert web.get("/api/images/999").status_code == 404
+
+
 # ---- predictions -------------------------------------------------------------------------------------
 
 
