@@ -100,6 +100,9 @@ class Decoder(Protocol):
     def view(self, source: Path | bytes, longest_side: int) -> bytes:
         """A WebP without metadata. Raises Refused."""
 
+    def png(self, source: Path | bytes) -> bytes:
+        """The whole picture, upright, 8-bit RGB, not a pixel less, without metadata. Raises Refused."""
+
     def close(self) -> None:
         """Ends the children."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from core.commands import data, machine, training
+from core.commands import data, machine, states, training
 from core.commands.answers import Answer, Failed
 
 __all__ = ["Answer", "Failed", "run"]
@@ -19,6 +19,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "stop": training.stop,
     "predict": training.predict,
     "export": training.export,
+    "versions": states.versions_of,
+    "export-data": states.export_data,
     "doctor": machine.doctor,
     "serve": machine.serve,
     "open": machine.open_screens,

@@ -8,6 +8,7 @@ of JSON, then as many raw bytes as its `bytes` says. A job names its source by `
     {"job": "pixels", ...}                        -> {"width", "height", "bytes": width x height x 3} + RGB rows
     {"job": "resized", "side": 224, ...}          -> {"bytes": side x side x 3} + RGB rows
     {"job": "view", "side": 1600, ...}            -> {"bytes": n} + WebP
+    {"job": "png", ...}                           -> {"bytes": n} + PNG, every pixel
 
 or {"kind", "reason"} where the gate refuses, or {"fault": errno} where the disk did not take the results. It may die at
 any job: it limits its own memory and, for each job, its processor time. It ends with its input and with its parent.
@@ -31,9 +32,9 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from core.errors import Refused
-from core.imaging.gate import ALL_PIXELS, MAX_FILE_BYTES, Need, OutOfMemory, open_picture, too_many_bytes
+from core.imaging.gate import ALL_PIXELS, EVERY_PIXEL, MAX_FILE_BYTES, Need, OutOfMemory, open_picture, too_many_bytes
 from core.imaging.measuring import measure, told
-from core.imaging.renditions import INPUT_SIDE, THUMB_NEED, THUMB_SIDE, fitted, squash, thumbnail, webp
+from core.imaging.renditions import INPUT_SIDE, THUMB_NEED, THUMB_SIDE, fitted, png, squash, thumbnail, webp
 from core.imaging.upright import Picture
 
 ADDRESS_SPACE_BYTES = 1 << 30
@@ -84,6 +85,8 @@ class Child:
                 picture = open_picture(data, need)
                 small = picture.rgb(need.factor(picture.width, picture.height))
                 self.answer({}, webp(small, job["side"], quality=82, method=1))
+            case "png":
+                self.answer({}, png(open_picture(data, EVERY_PIXEL).rgb()))
 
     def check(self, data: bytes, path: str) -> None:
         picture = open_picture(data, Need(*THUMB_NEED))

@@ -54,6 +54,7 @@ class Need:
 
 
 ALL_PIXELS = Need(*WHOLE, most_pixels=FULL_PIXELS)
+EVERY_PIXEL = Need(*WHOLE, most_pixels=MAX_PIXELS)  # for a copy that is to lose nothing
 
 
 def open_picture(data: bytes, need: Need = ALL_PIXELS) -> Picture:

@@ -120,6 +120,10 @@ class DecoderPool:
         """See `Decoder.view`. A smaller picture is not enlarged."""
         return bytes(self._ask({"job": "view", "side": longest_side}, source)[1])
 
+    def png(self, source: Path | bytes) -> bytes:
+        """See `Decoder.png`."""
+        return bytes(self._ask({"job": "png"}, source)[1])
+
     def close(self) -> None:
         """Ends the children; open calls raise Unavailable. May be called again."""
         with self._changed:

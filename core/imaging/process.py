@@ -18,7 +18,7 @@ COMMAND = ("-m", "core.imaging.child")
 START_S = 60.0  # an interpreter on a busy machine
 END_S = 2.0
 PIPE_BYTES = 1 << 20
-MOST_ANSWER_BYTES = 80_000_000  # a picture of 25 megapixels and some; a child that says more has gone mad
+MOST_ANSWER_BYTES = 160_000_000  # a picture of 50 megapixels and some; a child that says more has gone mad
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",

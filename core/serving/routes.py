@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core.serving import datasets, images, labelling, models, predictions, runs, uploads
+from core.serving import datasets, exports, images, labelling, models, predictions, runs, uploads
 from core.serving.answers import Ask, answering, nothing_here
 from core.serving.assets import assets
 from core.studio import Studio
@@ -41,6 +41,8 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("POST", "/api/actions/{id}/undo", datasets.undo),
     ("GET", "/api/datasets/{id}/instant", datasets.instant),
     ("GET", "/api/datasets/{id}/predictions.csv", predictions.table),
+    ("GET", "/api/datasets/{id}/export.zip", exports.dataset),
+    ("GET", "/api/versions/{id}/export.zip", exports.version),
     ("POST", "/api/predict", predictions.predict),
     ("POST", "/api/predictions/{id}/correct", predictions.correct),
     ("GET", "/api/predictions/{id}/picture", predictions.picture),

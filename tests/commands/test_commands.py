@@ -167,3 +167,18 @@ def test_an_address_beyond_this_machine_needs_a_plain_yes(shell: Shell) -> None:
     done = exposed.run("datasets")
     assert done.returncode == 1
     assert "DARKROOM_OPEN_TO_NETWORK=yes" in done.stderr
+
+
+def test_versions_are_kept_compared_and_gone_back_to(shell: Shell, tmp_path: Path) -> None:
+    shell.json("import", folder_of(tmp_path / "v", {"a": 3, "b": 3}, 400), "--dataset", "states")
+    kept = shell.json("versions", "states", "--keep", "before")
+    assert (kept["name"], kept["images"], kept["labels"]) == ("before", 6, ["a", "b"])
+    shell.json("import", folder_of(tmp_path / "w", {"b": 2}, 500), "--dataset", "states")
+    found = shell.json("versions", "states", "--compare", "before", "now")
+    assert (found["added"]["images"], found["same"]) == (2, 6)
+    assert found["added"]["first"][0]["after"]["label"] == "b"
+    told = shell.json("export-data", "states", tmp_path / "then.zip", "--version", "before")
+    assert (told["images"], told["version"]) == (6, kept["version"])
+    assert shell.json("versions", "states", "--restore", "before")["changed"] == 2
+    assert [one["version"] for one in shell.json("versions", "states")] == [kept["version"]]
+    assert "no version “x”" in shell.json("versions", "states", "--restore", "x", code=1)["error"]

@@ -16,7 +16,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core import uploads
+from core import uploads, versions
 from core.records import Metric, RunState, Split, TrainingSpec, VersionImage
 from core.serving.gate import gate
 from core.serving.headers import ALWAYS
@@ -511,3 +511,26 @@ def test_every_route_carries_the_headers_and_refuses_other_sites(empty: TestClie
     if method != "GET":
         foreign = empty.request(method, path.replace("{id}", "1"), headers={"origin": "http://evil.example"})
         assert foreign.status_code == 403
+
+
+def test_a_dataset_and_a_version_are_downloaded_as_zips(studio: Studio, web: TestClient) -> None:
+    images = with_images(studio, "cat", "dog", "cat")
+    version = versions.keep(studio, images[0].dataset_id, "a/b")
+    for path, name in (
+        (f"/api/datasets/{images[0].dataset_id}/export.zip", "pets.zip"),
+        (f"/api/versions/{version.id}/export.zip", "pets, a b.zip"),
+    ):
+        answer = web.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+        assert f'attachment; filename="{name}"' in answer.headers["content-disposition"]
+        assert (answer.headers["cache-control"], answer.headers["content-encoding"]) == ("no-store", "identity")
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            assert len(archive.namelist()) == 4
+
+
+def test_an_export_of_nothing_is_a_sentence(studio: Studio, web: TestClient) -> None:
+    dataset = studio.store.datasets.create("empty")
+    assert web.get(f"/api/datasets/{dataset.id}/export.zip").status_code == 422
+    assert web.get("/api/datasets/999/export.zip").status_code == 404
+    assert web.get("/api/versions/999/export.zip").status_code == 404

@@ -51,6 +51,9 @@ class FakeDecoder:
         self.viewed += 1
         return WEBP + str(longest_side).encode()
 
+    def png(self, source: Path | bytes) -> bytes:
+        return b"PNG of " + (source if isinstance(source, bytes) else source.read_bytes())
+
     def close(self) -> None: ...
 
 
