@@ -86,7 +86,7 @@ class Follower:
 
     def curve(self, since_step: int = -1) -> Curve:
         """As of the last look."""
-        each = _steps_per_epoch(self.run)
+        each = steps_per_epoch(self.run)
         lines = {key: _since(line, since_step) for key, line in self._lines.items()}
         return Curve(
             run=self.run,
@@ -121,7 +121,7 @@ class Follower:
 
     def epochs(self) -> list[coach.Epoch]:
         """A row for each validation; training is the mean of what was said in that epoch."""
-        each, found, before = _steps_per_epoch(self.run), [], 0
+        each, found, before = steps_per_epoch(self.run), [], 0
         said = [
             (list(line), list(line.values())) for line in (self._lines["train_loss"], self._lines["train_accuracy"])
         ]
@@ -190,7 +190,8 @@ def _real(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _steps_per_epoch(run: Run) -> float:
+def steps_per_epoch(run: Run) -> float:
+    """1 before the trainer knows how many there are."""
     return max(run.total_steps / run.spec.epochs, 1.0) if run.total_steps else 1.0
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import scores
+from core import scores, takeaway
 from core.bundles import write_bundle
 from core.learning import export
 from core.learning.checkpoint import Checkpoints
@@ -103,7 +103,7 @@ def tidy(files: Files, store: Store, run_id: int) -> None:
     run = store.runs.get(run_id)
     if run.state not in (RunState.SUCCEEDED, RunState.CANCELLED):
         return
-    shutil.rmtree(files.run(run_id), ignore_errors=True)
+    takeaway.tidy(files.run(run_id))
     named = store.models.get(run.model_id).folder if run.model_id is not None else None
     for folder in files.model(f"{_prefix(run_id)}0").parent.iterdir():
         if folder.name.removeprefix(".").startswith(_prefix(run_id)) and folder.name != named:

@@ -39,8 +39,10 @@ def main() -> int:
     code = carry_out(store.runs, run_id, attempt, work)
     if code == 0:
         from core.keeping import tidy
+        from core.takeaway import leave
 
-        tidy(files, store, run_id)
+        tidy(files, store, run_id)  # first: it makes room
+        leave(files, store, run_id)
     return code
 
 

@@ -131,9 +131,26 @@ def details(studio: Studio, run: Run) -> None:
             for name in own
         }
         markup.draw(markup.facts({names[name]: said(value) for name, value in own.items()}))
+    with st.expander("For engineers", icon=":material/terminal:"):
+        engineers(run)
     with st.expander("Log", icon=":material/notes:", on_change="rerun") as opened:
         if opened.open:  # nobody reads a log that is folded, so nothing is asked for it
             st.fragment(log, run_every=None if run.state.final else 2.0)(studio, run.id)
+
+
+def engineers(run: Run) -> None:
+    """What they need to go on with their own tools."""
+    markup.draw(
+        markup.words(
+            "run.json says what was asked, what the recipe derived, on which data and machine, and every number on the "
+            "way. The log is one that TensorBoard reads. A run that is over leaves both in its folder, runs/"
+            f"{run.id}, below the data folder.",
+            quiet=True,
+        )
+    )
+    with st.container(horizontal=True):
+        st.link_button("run.json", f"/api/runs/{run.id}/run.json", icon=":material/data_object:")
+        st.link_button("TensorBoard log", f"/api/runs/{run.id}/tensorboard", icon=":material/show_chart:")
 
 
 def derived(studio: Studio, run: Run) -> dict[str, object]:

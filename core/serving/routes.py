@@ -47,6 +47,8 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("POST", "/api/predictions/{id}/correct", predictions.correct),
     ("GET", "/api/predictions/{id}/picture", predictions.picture),
     ("GET", "/api/runs/{id}/strip", runs.film_strip),
+    ("GET", "/api/runs/{id}/run.json", runs.run_json),
+    ("GET", "/api/runs/{id}/tensorboard", runs.event_file),
     ("GET", "/api/runs/{id}/log", runs.log),
     ("GET", "/api/models/{id}/bundle.zip", models.bundle),
     ("GET", "/api/models/{id}/model.onnx", models.onnx),

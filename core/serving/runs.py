@@ -12,9 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core import runs, strip
+from core import runs, strip, takeaway
 from core.curves import Curve, Follower
-from core.serving.answers import finite, number, whole_number
+from core.serving.answers import attachment, finite, number, whole_number
 from core.studio import Studio
 
 LOG_BYTES = 256 << 10  # of one answer; the end of a longer log
@@ -101,6 +101,24 @@ async def film_strip(request: Request, studio: Studio) -> Response:
     return JSONResponse(
         {"labels": found.labels, "pictures": pictures, "frames": frames}, headers={"cache-control": "no-store"}
     )
+
+
+async def run_json(request: Request, studio: Studio) -> Response:
+    """GET /api/runs/{id}/run.json: all there is to know of a run."""
+    run_id = number(request, "run")
+    content = await run_in_threadpool(takeaway.run_json, studio.store, run_id)
+    return _download(f"darkroom-run-{run_id}.json", content, "application/json")
+
+
+async def event_file(request: Request, studio: Studio) -> Response:
+    """GET /api/runs/{id}/tensorboard: the log of a run as TensorBoard reads it."""
+    name, content = await run_in_threadpool(takeaway.event_file, studio.store, number(request, "run"))
+    return _download(name, content, "application/octet-stream")
+
+
+def _download(name: str, content: bytes, kind: str) -> Response:
+    headers = {"content-disposition": attachment(name), "cache-control": "no-store"}
+    return Response(content, media_type=kind, headers=headers)
 
 
 async def log(request: Request, studio: Studio) -> Response:

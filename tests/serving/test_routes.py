@@ -17,7 +17,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core import uploads, versions
-from core.records import Metric, RunState, Split, TrainingSpec, VersionImage
+from core.records import Frame, Metric, Run, RunState, Split, TrainingSpec, VersionImage
+from core.serving import runs as serving_runs
 from core.serving.gate import gate
 from core.serving.headers import ALWAYS
 from core.serving.routes import TABLE, routes
@@ -396,6 +397,61 @@ def test_a_curve_gives_only_what_is_newer_and_never_a_number_json_cannot_say(web
     assert web.get(f"/api/runs/{run_id}/curve?since=3").json()["points"] == {}
     assert web.get(f"/api/runs/{run_id}/curve?since=-1").json()["last_step"] == 2
     assert web.get(f"/api/runs/{run_id}/curve?since=x").status_code == 400
+
+
+def test_many_who_watch_a_run_cost_one_look_at_it(
+    web: TestClient, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = with_run(studio)
+    monkeypatch.setattr(serving_runs, "FRESH_S", 3600.0)
+    studio.store.runs.beat(run_id, 1, "here:1:1", 1, 4, 0, [Metric(1, "train_loss", 2.0)])
+    looks: list[int] = []
+    asked = studio.store.runs.get
+
+    def counted(run_id: int) -> Run:
+        looks.append(run_id)
+        return asked(run_id)
+
+    monkeypatch.setattr(studio.store.runs, "get", counted)
+    answers = [web.get(f"/api/runs/{run_id}/curve?since={since}").json() for since in (-1, *([0] * 20))]
+    assert looks == [run_id]
+    assert all(answer["points"]["train_loss"] == [[0.5, 2.0]] for answer in answers)
+
+
+def test_a_curve_carries_the_coach_and_the_machine(web: TestClient, studio: Studio) -> None:
+    run_id = with_run(studio)
+    metrics = [Metric(2, "val_loss", 0.5), Metric(2, "val_accuracy", 0.875), Metric(2, "memory_mb", 700.0)]
+    said = [("machine", {"device": "cpu"}, 1.0)]
+    studio.store.runs.beat(run_id, 1, "here:1:1", 2, 4, 1, metrics, said)
+    found = web.get(f"/api/runs/{run_id}/curve").json()
+    assert found["advice"]["sentence"].startswith("It has begun: 87 of 100 validation pictures right.")
+    assert (found["device"], found["points"]["memory_mb"]) == ("cpu", [[1.0, 700.0]])
+
+
+def test_the_film_strip_gives_its_pictures_once_and_then_only_newer_frames(web: TestClient, studio: Studio) -> None:
+    run_id = with_run(studio)
+    (image,) = studio.store.versions.images(studio.store.runs.get(run_id).version_id)
+    watched = {"image_id": image.image_id, "sha256": image.sha256, "label": 0}
+    frames = [Frame(epoch, epoch, {"said": [[[0, 1.0]]], "maps": ["AA=="], "shape": [1, 1]}) for epoch in (1, 2)]
+    said = [("strip", {"pictures": [watched]}, 1.0)]
+    studio.store.runs.beat(run_id, 1, "here:1:1", 2, 4, 2, (), said, frames)
+    found = web.get(f"/api/runs/{run_id}/strip").json()
+    assert found["labels"] == ["cat"]
+    assert found["pictures"] == [{"image_id": image.image_id, "v": image.sha256[:12], "label": 0}]
+    assert [frame["epoch"] for frame in found["frames"]] == [1, 2]
+    newer = web.get(f"/api/runs/{run_id}/strip?since=1").json()
+    assert [frame["epoch"] for frame in newer["frames"]] == [2] and newer["pictures"] == []
+    assert web.get("/api/runs/999/strip").status_code == 404
+
+
+def test_a_run_can_be_taken_away_for_other_tools(web: TestClient, studio: Studio) -> None:
+    run_id = with_run(studio)
+    answer = web.get(f"/api/runs/{run_id}/run.json")
+    assert answer.json()["run"]["id"] == run_id
+    assert f'filename="darkroom-run-{run_id}.json"' in answer.headers["content-disposition"]
+    log = web.get(f"/api/runs/{run_id}/tensorboard")
+    assert "events.out.tfevents." in log.headers["content-disposition"] and b"brain.Event:2" in log.content
+    assert web.get("/api/runs/999/run.json").status_code == web.get("/api/runs/999/tensorboard").status_code == 404
 
 
 def test_a_log_is_read_from_where_the_reader_is(web: TestClient, studio: Studio) -> None:
