@@ -397,6 +397,33 @@ class VersionStore(Protocol):
         """Those that went the same way stand together."""
 
 
+class MergeStore(Protocol):
+    """Of the images that are not in the trash."""
+
+    def counts(self, dataset_ids: Sequence[int]) -> tuple[int, int]:
+        """How many images there are, and how many different ones."""
+
+    def clashes(self, dataset_ids: Sequence[int]) -> list[str]:
+        """sha256s that have different labels in these datasets, in order."""
+
+    def copies(self, dataset_ids: Sequence[int], sha256s: Sequence[str]) -> list[Image]:
+        """The labelled images of these bytes, by sha256, then in the order of the datasets."""
+
+    def merge(
+        self,
+        name: str,
+        dataset_ids: Sequence[int],
+        labels_of: Sequence[int],
+        chosen: Mapping[str, int],
+        summary: str,
+        who: str,
+    ) -> Dataset:
+        """One transaction and one action. Raises Conflict when the name is taken.
+
+        Where copies differ the label of the first dataset in `labels_of` counts, or the image in `chosen` (by sha256).
+        """
+
+
 class RunStore(Protocol):
     def submit(self, dataset_id: int, version_id: int, name: str, spec: TrainingSpec) -> Run: ...
     def get(self, run_id: int) -> Run:
@@ -520,6 +547,7 @@ class Store:
     """The facts, by noun. `core.storage.open_store(url)` makes one."""
 
     datasets: DatasetStore
+    merging: MergeStore
     images: ImageStore
     desk: DeskStore
     vectors: VectorStore

@@ -21,6 +21,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "export": training.export,
     "versions": states.versions_of,
     "export-data": states.export_data,
+    "merge": states.merge,
     "doctor": machine.doctor,
     "serve": machine.serve,
     "open": machine.open_screens,

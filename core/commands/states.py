@@ -1,4 +1,4 @@
-"""Commands about versions of a dataset, and about taking its pictures away."""
+"""Commands about versions of a dataset, about taking its pictures away, and about merging it with others."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from core import datasets, exports, versions
-from core.commands.answers import Answer, table
+from core import datasets, exports, merging, versions
+from core.commands.answers import Answer, Failed, table
 from core.embedded import open_studio
 from core.records import ChangeKind, Dataset, Difference
 from core.studio import Studio
@@ -50,6 +50,37 @@ def export_data(wish: argparse.Namespace) -> Answer:
         "destination": str(wish.destination),
     }
     return Answer(document, f"{len(export.entries):,} pictures of “{exports.name(export)}” are in {wish.destination}.")
+
+
+def merge(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    ids = [datasets.find(studio, text).id for text in wish.datasets]
+    prefer = datasets.find(studio, wish.prefer).id if wish.prefer else None
+    planned = merging.plan(studio, ids)
+    if planned.clashes and prefer is None:
+        return _undecided(studio, planned)
+    merged = merging.merge(studio, wish.name, ids, prefer=prefer)
+    document = {
+        "dataset": merged.name,
+        "images": merged.images,
+        "labels": {label.name: label.images for label in datasets.labels(studio, merged.id)},
+        "copies": planned.copies,
+    }
+    said = f"“{merged.name}”: {merged.images:,} pictures; {planned.copies:,} were in several and come once."
+    return Answer(document, said)
+
+
+def _undecided(studio: Studio, planned: merging.Plan) -> Answer:
+    """The pictures with different labels, and how to decide; nothing was merged."""
+    names = {one.id: one.name for one in planned.datasets}
+    shown = merging.clashes(studio, planned, 0, _SHOWN)
+    pictures = [
+        {"name": clash.copies[0].name, "labels": {names[image.dataset_id]: image.label for image in clash.copies}}
+        for clash in shown
+    ]
+    error = f"{len(planned.clashes):,} pictures have different labels. Say whose count: --prefer DATASET."
+    lines = [error, *(f"  {one['name']}: {one['labels']}" for one in pictures)]
+    return Failed({"error": error, "clashes": len(planned.clashes), "first": pictures}, "\n".join(lines))
 
 
 def _compare(studio: Studio, dataset: Dataset, before: str, after: str) -> Answer:

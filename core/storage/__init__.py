@@ -9,6 +9,7 @@ from core.storage.desk import Desk
 from core.storage.facts import Facts
 from core.storage.files import LocalFiles
 from core.storage.images import Images
+from core.storage.merging import Merging
 from core.storage.migrations import migrate
 from core.storage.models import Models, Predictions
 from core.storage.runs import Runs
@@ -30,8 +31,10 @@ def open_store(url: str) -> Store:
     database = Database(url)
     migrate(database)
     counts = Counts(database)
+    datasets = Datasets(database, counts)
     return Store(
-        datasets=Datasets(database, counts),
+        datasets=datasets,
+        merging=Merging(database, datasets),
         images=Images(database, counts),
         desk=Desk(database),
         vectors=VectorRows(database),

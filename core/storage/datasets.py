@@ -22,7 +22,7 @@ class Datasets:
 
     def create(self, name: str) -> Dataset:
         with self._db.write() as connection:
-            _refuse_taken(connection, name)
+            refuse_taken(connection, name)
             query = dataset.insert().values(
                 name=name, name_key=name.casefold(), created_at=now(), labels_revision=0, fitted_revision=-1
             )
@@ -48,7 +48,7 @@ class Datasets:
 
     def rename(self, dataset_id: int, name: str) -> None:
         with self._db.write() as connection:
-            _refuse_taken(connection, name, but=dataset_id)
+            refuse_taken(connection, name, but=dataset_id)
             values = {"name": name, "name_key": name.casefold()}
             connection.execute(update(dataset).where(dataset.c.id == dataset_id).values(values))
 
@@ -78,7 +78,7 @@ class Datasets:
             connection.execute(update(dataset).where(older).values(fitted_revision=revision))
 
 
-def _refuse_taken(connection: Connection, name: str, but: int | None = None) -> None:
+def refuse_taken(connection: Connection, name: str, but: int | None = None) -> None:
     taken = connection.execute(select(dataset.c.id).where(dataset.c.name_key == name.casefold())).scalar()
     if taken is not None and taken != but:
         raise Conflict(f"There is a dataset called “{name}” already. Choose another name, or add to that one.")

@@ -29,7 +29,7 @@ from core.storage.schema import (
 )
 from core.studio import Change, LabelledImage, NewImage, Outcome, Where
 
-_QUERY = select(image, label.c.name.label("label")).outerjoin(label, label.c.id == image.c.label_id)
+QUERY = select(image, label.c.name.label("label")).outerjoin(label, label.c.id == image.c.label_id)
 _ORDER = {
     "newest": (image.c.id.desc(),),
     "oldest": (image.c.id,),
@@ -49,7 +49,7 @@ class Images:
     # ---- questions ----
 
     def get(self, image_id: int) -> Image:
-        if (row := self._db.row(_QUERY.where(image.c.id == image_id))) is None:
+        if (row := self._db.row(QUERY.where(image.c.id == image_id))) is None:
             raise NotFound(f"There is no image {image_id}.")
         return as_image(row)
 
@@ -63,9 +63,7 @@ class Images:
             chosen = query.order_by(*_ORDER[where.order]).offset(offset).limit(limit)
             ids = [row["id"] for row in self._db.rows(chosen)]
         found = {
-            row["id"]: as_image(row)
-            for some in chunks(ids)
-            for row in self._db.rows(_QUERY.where(image.c.id.in_(some)))
+            row["id"]: as_image(row) for some in chunks(ids) for row in self._db.rows(QUERY.where(image.c.id.in_(some)))
         }
         return [found[one] for one in ids if one in found]
 
@@ -85,7 +83,7 @@ class Images:
 
     def by_sha(self, dataset_id: int, sha256s: Sequence[str]) -> dict[str, Image]:
         live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
-        found = [row for some in chunks(sha256s) for row in self._db.rows(_QUERY.where(live, image.c.sha256.in_(some)))]
+        found = [row for some in chunks(sha256s) for row in self._db.rows(QUERY.where(live, image.c.sha256.in_(some)))]
         return {row["sha256"]: as_image(row) for row in found}
 
     def known(self, sha256: str) -> bool:

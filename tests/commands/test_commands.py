@@ -182,3 +182,12 @@ def test_versions_are_kept_compared_and_gone_back_to(shell: Shell, tmp_path: Pat
     assert shell.json("versions", "states", "--restore", "before")["changed"] == 2
     assert [one["version"] for one in shell.json("versions", "states")] == [kept["version"]]
     assert "no version “x”" in shell.json("versions", "states", "--restore", "x", code=1)["error"]
+
+
+def test_datasets_are_merged_once_somebody_says_whose_labels_count(shell: Shell, tmp_path: Path) -> None:
+    shell.json("import", folder_of(tmp_path / "m", {"a": 2, "b": 2}, 700), "--dataset", "m1")
+    shell.json("import", folder_of(tmp_path / "n", {"a": 1, "c": 1}, 700), "--dataset", "m2")
+    told = shell.json("merge", "both", "m1", "m2", code=1)
+    assert (told["clashes"], told["first"][0]["labels"]) == (1, {"m1": "a", "m2": "c"})
+    merged = shell.json("merge", "both", "m1", "m2", "--prefer", "m2")
+    assert (merged["images"], merged["copies"], merged["labels"]) == (4, 2, {"a": 1, "b": 2, "c": 1})
