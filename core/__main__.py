@@ -14,6 +14,8 @@ from typing import Any
 
 from core.errors import StudioError
 
+_READINGS = ("folders", "outer", "table", "names", "none")  # layouts.Kind; not imported, so that --help is quick
+
 
 def main(arguments: list[str] | None = None) -> int:
     wish = _parser().parse_args(arguments)
@@ -57,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     one = command("import", "add a folder or zip of pictures to a dataset, made when there is none of that name")
     one.add_argument("path", type=Path, metavar="PATH", help="a folder with one sub-folder a label, or a zip of it")
     one.add_argument("--dataset", required=True, metavar="NAME")
+    one.add_argument(
+        "--label", action="append", default=[], metavar="OLD=NEW", help="rename, merge (same NEW), or leave out (OLD=)"
+    )
+    one.add_argument(
+        "--read", choices=_READINGS, default="", help="where the labels stand, when there are several ways to read them"
+    )
+    one.add_argument("--look", action="store_true", help="only say what was understood; add nothing")
     command("datasets", "list the datasets")
     one = command("runs", "list the runs, or describe one")
     one.add_argument("run", nargs="?", metavar="RUN")

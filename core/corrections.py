@@ -43,7 +43,7 @@ def _add(studio: Studio, dataset_id: int, sha256: str, name: str, label: str, su
     studio.files.keep_pictures([checked])
     if checked.facts:
         studio.store.facts.put({checked.sha256: checked.facts})
-    for ending in (".thumb", ".rgb"):
+    for ending in (".thumb", ".rgb") if checked.drawn else ():
         checked.source.with_name(checked.source.name + ending).unlink(missing_ok=True)
     facts = (checked.width, checked.height, checked.format, checked.bytes)
     outcome = studio.store.images.add(

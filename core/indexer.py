@@ -30,7 +30,7 @@ from core.records import RunState
 from core.studio import Pixels, Studio
 
 BATCH = 64  # pictures between two entries in the database; half a second of work
-CHECK_S = 0.5  # of checking, then the vectors get their turn
+CHECK_S = 1.0  # of checking, then the vectors get their turn
 QUIET_S = 0.05  # labels that changed just now may change on: a click seldom comes alone
 POLL_S = 0.05  # how soon new work is noticed
 LOOK_S = 1.0  # and how often we look although nobody wrote
@@ -86,6 +86,7 @@ class Indexer:
         if self._clock() - self._sweep_s >= SWEEP_S:
             sweep(self._studio)
             trash.sweep(self._studio)
+            uploads.sweep(self._studio)
             self._sweep_s = self._clock()
         return checked or indexed or fitted
 
@@ -96,7 +97,7 @@ class Indexer:
         waiting = self._store.uploads.waiting()
         if not waiting:
             return False
-        room = self._studio.settings.spool_limit_bytes - self._store.vectors.todo_count() * SIDE * SIDE * 3
+        room = self._studio.settings.spool_limit_bytes - self._studio.files.spooled_bytes()
         settled = 0
         for upload_id in waiting if room > 0 else ():
             with suppress(NotFound):  # cancelled meanwhile
@@ -131,12 +132,20 @@ class Indexer:
                 if len(content) == SIDE * SIDE * 3:
                     found[sha] = np.frombuffer(content, np.uint8).reshape(SIDE, SIDE, 3)
         missing = [sha for sha in shas if sha not in found]
-        paths: list[Path] = [self._studio.files.picture(sha) for sha in missing]
-        for at, pixels in self._studio.decoder.resized(paths, SIDE) if missing else ():
-            if pixels is not None:
-                found[missing[at]] = pixels
+        drawn = {missing[at]: one for at, one in self._studio.decoder.draw(self._places(missing), SIDE) if one}
+        found |= {sha: one.pixels for sha, one in drawn.items()}
+        if drawn:
+            self._studio.files.sync([str(self._studio.files.thumb(sha)) for sha in drawn])
+            self._store.facts.put({sha: one.facts for sha, one in drawn.items()})
         known = [sha for sha in shas if sha in found]
         return known, np.stack([found[sha] for sha in known]) if known else np.empty((0, SIDE, SIDE, 3), np.uint8)
+
+    def _places(self, shas: Sequence[str]) -> list[tuple[Path, Path]]:
+        """(picture, where its thumbnail goes) of each."""
+        places = [(self._studio.files.picture(sha), self._studio.files.thumb(sha)) for sha in shas]
+        for folder in {thumb.parent for _, thumb in places}:
+            folder.mkdir(exist_ok=True)
+        return places
 
     def _backbone(self) -> Backbone | None:
         """With a thread for each core, or for half of them while a run trains. None when it was not made yet."""

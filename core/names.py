@@ -10,6 +10,12 @@ from core.errors import Refused
 MAX_LENGTH = 100
 _JOINERS = {"\u200c", "\u200d"}  # they hold emoji families and several scripts together
 _NUMBER = re.compile(r"(\d+)")
+# Between two numbers it means something: 1-2 is not 12.
+_GAP = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=\w)|(?<=[\w])[\s_-]+(?=[^\W\d_])")
+# Small Cyrillic and Greek letters that cannot be told from Latin ones.
+_LOOK_ALIKES = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u03bf\u03b1\u03c1\u03bd", "aeopcyxijsoapv"
+)
 
 
 def clean(name: str) -> str:
@@ -34,6 +40,12 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts as people do: label 2 before label 10, letter case aside."""
     parts = _NUMBER.split(name.casefold())
     return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def look(name: str) -> str:
+    """Equal for names that look like one: letter case, spaces, _ and -, width and letters of other scripts aside."""
+    plain = unicodedata.normalize("NFKC", name).casefold().translate(_LOOK_ALIKES)
+    return _GAP.sub("", plain)
 
 
 def _visible(character: str) -> bool:

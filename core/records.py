@@ -56,6 +56,7 @@ class UploadState(StrEnum):
     IMPORTING = "importing"  # files still arrive from the command line, which looks at them itself
     CHECKING = "checking"  # all arrived; the indexer still looks at some
     READY = "ready"  # everything looked at; waits for the person's yes
+    ADDING = "adding"  # the person said yes; the indexer adds
     ADDED = "added"
     CANCELLED = "cancelled"
 
@@ -158,6 +159,8 @@ class Upload:
     add_when_ready: bool = False  # no person is asked: the check adds it
     received: int = 0
     checked: int = 0
+    added: int = 0
+    plan: dict[str, Any] = field(default_factory=dict)  # how labels were read and what the person made of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,11 @@ class UploadItem:
     height: int = 0
     format: str = ""
     reason: str | None = None  # a sentence, when refused or ignored
+
+    @property
+    def folder(self) -> str:
+        """The path without the file's name; '' where it stands in the root."""
+        return self.path.replace("\\", "/").rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,21 +71,42 @@ class Checked:
     height: int = 0  # px, upright
     reason: str = ""  # empty: accepted; else one sentence without a file name
     kind: str = ""  # stable word for the reason: empty, not_a_picture, format, cut_short, damaged, too_large, ...
-    facts: PictureFacts | None = None  # of an accepted one
+    facts: PictureFacts | None = None  # of an accepted one that was dear to decode
+
+    @property
+    def drawn(self) -> bool:
+        """`.thumb` and `.rgb` lie beside it."""
+        return self.facts is not None
 
     @property
     def accepted(self) -> bool:
         return not self.reason
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What is made of a picture with its thumbnail."""
+
+    pixels: Pixels  # (side, side, 3)
+    facts: PictureFacts
+
+
 class Decoder(Protocol):
     """Decodes pictures nobody vouches for, in limited child processes (1 s of CPU, bounded memory)."""
 
-    def check(self, sources: Iterable[Path]) -> Iterator[Checked]:
+    def check(self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None) -> Iterator[Checked]:
         """Looks at each file once, in parallel, in any order; never raises for a bad file.
 
-        Beside an accepted `source` it leaves `source.thumb` (WebP, longest side 384 px, no metadata) and
-        `source.rgb` (224 x 224 x 3 bytes, the indexer's input). Nothing is left beside a refused one.
+        `copies` says for some sources where a copy of an accepted file goes; `Checked.source` is then the copy's place.
+        Beside an accepted `source` that was dear to decode it leaves `source.thumb` (WebP, longest side 384 px, no
+        metadata) and `source.rgb` (224 x 224 x 3 bytes, the indexer's input); of the others `draw` makes both later.
+        Nothing is left beside a refused one.
+        """
+
+    def draw(self, wanted: Sequence[tuple[Path, Path]], side: int) -> Iterator[tuple[int, Drawn | None]]:
+        """For each (picture, file for its thumbnail): writes the thumbnail, gives its index and the rest.
+
+        None where it cannot be decoded any more. Raises DiskFull.
         """
 
     def pixels(self, source: Path | bytes) -> Pixels:
@@ -215,8 +236,13 @@ class DatasetStore(Protocol):
 
 
 class ImageStore(Protocol):
-    def add(self, dataset_id: int, images: Sequence[NewImage], who: str, summary: str) -> Outcome:
-        """One transaction. Bytes the dataset has already are left out (in the trash: taken out of it)."""
+    def add(
+        self, dataset_id: int, images: Sequence[NewImage], who: str, summary: str, token: str | None = None
+    ) -> Outcome:
+        """One transaction. Bytes the dataset has already are left out (in the trash: taken out of it).
+
+        Calls with the same `token` make one action together, so that many images never need one long transaction.
+        """
 
     def get(self, image_id: int) -> Image:
         """Raises NotFound."""
@@ -349,14 +375,22 @@ class UploadStore(Protocol):
     def open(self) -> list[Upload]:
         """Those that wait for the indexer or a person, oldest first."""
 
+    def closed(self, before: float) -> list[Upload]:
+        """Those added or cancelled that were begun before and still have items."""
+
     def waiting(self) -> list[str]:
         """Ids of those that have something to check now, oldest first. Cheap: asked all the time."""
 
     def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         """Upserts by path."""
 
-    def items(self, upload_id: str, state: ItemState | None = None, limit: int = 0) -> list[UploadItem]:
-        """In order of arrival; limit 0: all."""
+    def missing(self, upload_id: str, files: Sequence[tuple[str, int]]) -> list[int]:
+        """Which of these (path, bytes) did not arrive yet, by their place in the list."""
+
+    def items(
+        self, upload_id: str, state: ItemState | None = None, limit: int = 0, after: str | None = None
+    ) -> list[UploadItem]:
+        """In order of arrival, those behind the path `after`; limit 0: all."""
 
     def settle(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         """Writes what the check found. Accepted bytes go on the vectors' to-do list."""
@@ -364,7 +398,36 @@ class UploadStore(Protocol):
     def by_sha(self, upload_id: str, sha256s: Sequence[str]) -> dict[str, UploadItem]:
         """Accepted items with these bytes."""
 
+    def folders(
+        self, upload_id: str, states: Sequence[ItemState] = (ItemState.ACCEPTED, ItemState.DUPLICATE)
+    ) -> dict[str, int]:
+        """How many items in these states each folder holds; folders without any are left out."""
+
+    def place(self, upload_id: str, folders: Mapping[str, tuple[str | None, Split]]) -> None:
+        """Gives every item of a folder its label and split."""
+
+    def place_each(self, upload_id: str, paths: Mapping[str, tuple[str | None, Split]]) -> None:
+        """Gives single items their label and split."""
+
+    def labels(self, upload_id: str) -> list[tuple[str | None, Split, int]]:
+        """How many accepted items there are of each label and split."""
+
+    def of_label(self, upload_id: str, label: str | None, limit: int, after: str | None = None) -> list[UploadItem]:
+        """Accepted items of a label in order of arrival, those behind the path `after`."""
+
+    def torn(self, upload_id: str, limit: int) -> tuple[int, list[tuple[UploadItem, UploadItem]]]:
+        """Pictures that stand under two labels or in two splits: how many, and the first (kept, other)."""
+
     def summary(self, upload_id: str) -> dict[ItemState, int]: ...
+    def plan(self, upload_id: str, plan: Mapping[str, Any]) -> None:
+        """Replaces the plan."""
+
+    def went_on(self, upload_id: str, plan: Mapping[str, Any], added: int) -> None:
+        """Some of its items are images now."""
+
+    def forget(self, upload_id: str) -> None:
+        """Removes the items; the upload itself stays known."""
+
     def move(
         self, upload_id: str, expected: Sequence[UploadState], to: UploadState, dataset_id: int | None = None
     ) -> bool:
@@ -591,6 +654,12 @@ class Files(Protocol):
 
     def keep_pictures(self, checked: Sequence[Checked]) -> None:
         """Links accepted files with `.thumb` and `.rgb` to their places, durably; the caller removes the sources."""
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Makes new files durable, and their names with them."""
+
+    def spooled_bytes(self) -> int:
+        """What decoded pictures that wait for their vector take on the disk."""
 
     def write(self, path: Path, content: bytes) -> None:
         """Beside, fsync, rename, fsync of the folder."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core import corrections, models, predictions, uploads
+from core import corrections, models, predictions
 from core.errors import NotFound, Refused
 from core.imaging.pool import DecoderPool
 from core.records import Answer, Model, ModelKind, Ranked
 from core.studio import Studio, Where
-from tests.worlds import NoPredictor, folder_of, make_studio, png
+from tests.worlds import NoPredictor, folder_of, imported, make_studio, png
 
 
 class SaysHat(NoPredictor):
@@ -30,7 +30,7 @@ def studio(tmp_path: Path, decoder: DecoderPool) -> Studio:
 
 @pytest.fixture
 def model(studio: Studio, tmp_path: Path) -> Model:
-    dataset = uploads.import_path(studio, folder_of(tmp_path / "p", {"=1+1": 3, "@cat": 3}), "p").dataset
+    dataset = imported(studio, folder_of(tmp_path / "p", {"=1+1": 3, "@cat": 3}), "p")
     measured = (0.936, (0.90, 0.97), "cross-validation", 120)
     return studio.store.models.put(
         dataset.id, ModelKind.INSTANT, "efficientnet-lite0", ["=1+1", "@cat"], *measured, "x", {}
@@ -43,12 +43,10 @@ def test_a_correction_makes_the_picture_part_of_the_dataset(studio: Studio, mode
     seen = studio.store.datasets.get(model.dataset_id).labels_revision
     image = corrections.correct(studio, prediction.id, "new one")
     assert (image.label, image.width) == ("new one", 8)
-    assert studio.files.thumb(image.sha256).exists()
     assert studio.store.datasets.get(model.dataset_id).labels_revision > seen, (
         "the instant model has something to learn"
     )
     assert image.sha256 in studio.store.vectors.todo(99)
-    assert image.sha256 in studio.store.facts.get([image.sha256])
 
 
 def test_a_second_correction_relabels_the_same_picture(studio: Studio, model: Model) -> None:

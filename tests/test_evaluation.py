@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import datasets, evaluation, uploads
+from core import datasets, evaluation
 from core.errors import NotFound
 from core.records import Model, ModelKind
 from core.studio import Change, Studio, Where
-from tests.worlds import folder_of
+from tests.worlds import folder_of, imported
 
 
 @pytest.fixture
 def model(studio: Studio, tmp_path: Path) -> Model:
     """Six pictures: cat, cat, cat, dog, dog, dog. One cat is called a dog with 0.9, one dog a cat with 0.6."""
-    dataset = uploads.import_path(studio, folder_of(tmp_path / "p", {"cat": 3, "dog": 3}), "p").dataset
+    dataset = imported(studio, folder_of(tmp_path / "p", {"cat": 3, "dog": 3}), "p")
     ids = [image.id for image in studio.store.images.page(dataset.id, Where(order="label"), 0, 9)]
     cat = np.array([0.8, 0.7, 0.1, 0.6, 0.2, 0.3], np.float32)
     folder = studio.files.model("m")

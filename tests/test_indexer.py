@@ -17,10 +17,11 @@ from core import evaluation, uploads
 from core.imaging.pool import DecoderPool
 from core.index.fitting import sweep
 from core.indexer import Indexer, Rate
-from core.records import Dataset, Model, Split, UploadState
+from core.records import Dataset, ItemState, Model, Split, UploadItem, UploadState
 from core.settings import Settings
 from core.studio import Change, Studio, Where
-from tests.worlds import folder_of, make_studio, shared_set
+from core.uploads.staging import staged
+from tests.worlds import folder_of, imported, make_studio, png, shared_set
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +45,7 @@ def until(true: Callable[[], object], within_s: float = 120.0) -> None:
 
 
 def filled(studio: Studio, tmp_path: Path, labels: dict[str, int]) -> Dataset:
-    return uploads.import_path(studio, folder_of(tmp_path / "pictures", labels), "pictures").dataset
+    return imported(studio, folder_of(tmp_path / "pictures", labels), "pictures")
 
 
 def the_model(studio: Studio, dataset: Dataset) -> Model:
@@ -55,7 +56,11 @@ def the_model(studio: Studio, dataset: Dataset) -> Model:
 def test_an_upload_becomes_vectors_and_a_model_by_itself(studio: Studio, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "pets", {"cat": 6, "dog": 6})
     upload = uploads.begin(studio, None, "pets", add_when_ready=True)
-    uploads._stage(studio, upload.id, [(f"pets/{p.parent.name}/{p.name}", p) for p in sorted(folder.glob("*/*"))])
+    for path in sorted(folder.glob("*/*")):
+        name = f"pets/{path.parent.name}/{path.name}"
+        staged(studio, upload.id, name).write_bytes(path.read_bytes())
+        item = UploadItem(upload.id, name, ItemState.RECEIVED, path.stat().st_size)
+        studio.store.uploads.receive(upload.id, [item])
     uploads.finish(studio, upload.id)
     indexer = Indexer(studio)
     until(lambda: not indexer.tick() and studio.store.datasets.find("pets") and not studio.store.datasets.stale())
@@ -66,7 +71,10 @@ def test_an_upload_becomes_vectors_and_a_model_by_itself(studio: Studio, tmp_pat
     assert set(model.labels) == {"cat", "dog"}
     assert (model.measured_on, model.measured_n) == ("cross-validation", 12)
     assert model.interval[0] <= model.accuracy <= model.interval[1]
-    assert not list((studio.files.root / "spool").glob("*/*")), "decoded pictures wait only until they have a vector"
+    images = studio.store.images.page(dataset.id, Where(), 0, 20)
+    assert all(studio.files.thumb(image.sha256).exists() for image in images)
+    facts = studio.store.facts.get([image.sha256 for image in images])
+    assert len(facts) == 12 and all(len(one.mini) == 256 for one in facts.values()), "measured with its vector"
 
 
 def test_what_was_measured_can_be_looked_at_picture_by_picture(studio: Studio, tmp_path: Path) -> None:
@@ -120,26 +128,28 @@ def test_pictures_for_testing_are_scored_but_never_learned_from(studio: Studio, 
     assert model.summary["test"]["images"] == 4
 
 
-def test_a_vector_is_computed_from_the_picture_where_the_spool_was_lost(studio: Studio, tmp_path: Path) -> None:
-    dataset = filled(studio, tmp_path, {"cat": 2, "dog": 2})
-    images = studio.store.images.page(dataset.id, Where(), 0, 10)
-    kept = {image.sha256: studio.files.spool(image.sha256).read_bytes() for image in images}
-    for image in images:
-        studio.files.spool(image.sha256).unlink()
+def test_what_the_check_left_of_a_large_picture_gives_the_vector_that_decoding_it_again_gives(
+    studio: Studio, tmp_path: Path
+) -> None:
+    for label, number in (("cat", 1), ("dog", 2)):
+        (tmp_path / "large" / label).mkdir(parents=True)
+        (tmp_path / "large" / label / "1.png").write_bytes(png((number * 90, 40, 10), side=1500, seed=number))
+    dataset = imported(studio, tmp_path / "large", "large")
+    first, second = studio.store.images.page(dataset.id, Where(order="oldest"), 0, 2)
+    left = {image.sha256: studio.files.spool(image.sha256).read_bytes() for image in (first, second)}
+    studio.files.spool(first.sha256).unlink()
     work(studio)
-    rows = studio.store.vectors.rows(list(kept))
-    indexer = Indexer(studio)
-    backbone = indexer._backbone()
+    assert not list((studio.files.root / "spool").glob("*/*")), "decoded pictures wait only until they have a vector"
+    rows = studio.store.vectors.rows(list(left))
+    backbone = Indexer(studio)._backbone()
     assert backbone is not None
-    pixels = np.stack([np.frombuffer(one, np.uint8).reshape(224, 224, 3) for one in kept.values()])
-    expected = backbone.vectors(pixels)
-    np.testing.assert_allclose(studio.vectors.read([rows[sha] for sha in kept]), expected, atol=1e-4)
+    pixels = np.stack([np.frombuffer(one, np.uint8).reshape(224, 224, 3) for one in left.values()])
+    np.testing.assert_allclose(studio.vectors.read([rows[sha] for sha in left]), backbone.vectors(pixels), atol=1e-4)
 
 
 def test_a_picture_that_cannot_be_read_any_more_holds_nothing_up(studio: Studio, tmp_path: Path) -> None:
     dataset = filled(studio, tmp_path, {"cat": 3, "dog": 3})
     [image] = studio.store.images.page(dataset.id, Where(), 0, 1)
-    studio.files.spool(image.sha256).unlink()
     studio.files.picture(image.sha256).write_bytes(b"damaged")
     work(studio)
     assert the_model(studio, dataset).summary["missing"] == 1
@@ -232,7 +242,7 @@ def test_real_pictures_are_told_apart_after_nothing_but_being_added(studio: Stud
     for path in folder.glob("*/*"):
         if int(path.stem.rpartition("_")[2]) > 15:
             path.unlink()
-    dataset = uploads.import_path(studio, folder, "clothes").dataset
+    dataset = imported(studio, folder, "clothes")
     work(studio)
     assert the_model(studio, dataset).accuracy > 0.8
 

@@ -15,7 +15,6 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from core import uploads
 from core.errors import NotFound, Refused, Unavailable
 from core.imaging.pool import DecoderPool
 from core.index.sessions import Outputs
@@ -26,7 +25,7 @@ from core.running.calls import Address, PredictorClient, read_address, write_add
 from core.settings import Settings
 from core.studio import Change, Studio, Where
 from tests.test_indexer import work
-from tests.worlds import NoServices, folder_of, make_studio, png
+from tests.worlds import NoServices, folder_of, imported, make_studio, png
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, decoder: DecoderPool) -> tup
     """Two labels and their instant model."""
     folder = tmp_path_factory.mktemp("predictor")
     studio = make_studio(folder / "home", decoder)
-    dataset = uploads.import_path(studio, folder_of(folder / "pets", {"cat": 5, "dog": 5}), "pets").dataset
+    dataset = imported(studio, folder_of(folder / "pets", {"cat": 5, "dog": 5}), "pets")
     work(studio)
     [model] = studio.store.models.all(dataset.id)
     return studio, model
@@ -103,7 +102,7 @@ def test_what_was_not_asked_for_is_not_there(world: tuple[Studio, Model], client
 
 def test_a_bundle_that_was_fitted_anew_meanwhile_is_found(tmp_path: Path, decoder: DecoderPool) -> None:
     studio = make_studio(tmp_path / "home", decoder)
-    dataset = uploads.import_path(studio, folder_of(tmp_path / "pets", {"cat": 3, "dog": 3}), "pets").dataset
+    dataset = imported(studio, folder_of(tmp_path / "pets", {"cat": 3, "dog": 3}), "pets")
     indexer: Indexer = work(studio)
     [old] = studio.store.models.all(dataset.id)
     [image] = studio.store.images.page(dataset.id, Where(), 0, 1)

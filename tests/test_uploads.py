@@ -19,7 +19,7 @@ from core.settings import Settings
 from core.storage import LocalFiles
 from core.studio import Studio, Where
 from core.uploads.staging import staged
-from tests.worlds import CORPUS, folder_of, png
+from tests.worlds import CORPUS, folder_of, imported, png
 
 
 def batch(*files: tuple[str, bytes]) -> bytes:
@@ -90,7 +90,7 @@ def test_an_upload_becomes_a_dataset_with_labels_from_its_folders(studio: Studio
     assert added == 6
     assert uploads.add(studio, upload.id) == (dataset_id, 0), "a second click adds nothing"
     images = studio.store.images.page(dataset_id, Where(), 0, 9)
-    assert all(studio.files.picture(i.sha256).exists() and studio.files.thumb(i.sha256).exists() for i in images)
+    assert all(studio.files.picture(i.sha256).exists() for i in images)
     assert not studio.files.upload(upload.id).exists()
 
 
@@ -110,6 +110,7 @@ def test_importing_again_adds_nothing(studio: Studio, tmp_path: Path) -> None:
     first = uploads.import_path(studio, folder, "pets")
     again = uploads.import_path(studio, folder, "pets")
     assert (first.accepted, first.duplicates, first.labels) == (7, 0, {"cat": 3, "dog": 4})
+    assert again.dataset is not None
     assert (again.accepted, again.duplicates, again.dataset.images) == (0, 7, 7)
     assert not list((studio.files.root / "uploads").iterdir())
 
@@ -167,7 +168,7 @@ def test_an_upload_that_adds_itself_needs_nobody(studio: Studio) -> None:
 def test_splits_of_the_upload_are_kept(studio: Studio, tmp_path: Path) -> None:
     folder_of(tmp_path / "s" / "train", {"a": 2, "b": 2})
     folder_of(tmp_path / "s" / "test", {"a": 1, "b": 1}, start=50)
-    dataset = uploads.import_path(studio, tmp_path / "s", "s").dataset
+    dataset = imported(studio, tmp_path / "s", "s")
     assert studio.store.images.count(dataset.id, Where(split=Split.TEST)) == 2
 
 

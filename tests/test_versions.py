@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from core import datasets, uploads, versions
+from core import datasets, versions
 from core.errors import Refused
 from core.records import Split
 from core.studio import Change, LabelledImage, Studio, Where
-from tests.worlds import folder_of
+from tests.worlds import folder_of, imported
 
 
 def images(counts: dict[int, int], split: Split = Split.AUTO, start: int = 0) -> list[LabelledImage]:
@@ -48,7 +48,7 @@ def test_test_pictures_are_never_drawn_for_validation() -> None:
 
 
 def test_a_frozen_version_does_not_change_with_the_dataset(studio: Studio, tmp_path: Path) -> None:
-    dataset = uploads.import_path(studio, folder_of(tmp_path / "p", {"cat": 5, "dog": 5}), "p").dataset
+    dataset = imported(studio, folder_of(tmp_path / "p", {"cat": 5, "dog": 5}), "p")
     version = versions.freeze(studio, dataset.id, 0.2, 1)
     frozen = studio.store.versions.images(version.id)
     some = studio.store.images.page(dataset.id, Where(), 0, 3)
@@ -65,7 +65,7 @@ def test_a_frozen_version_does_not_change_with_the_dataset(studio: Studio, tmp_p
 def test_what_cannot_be_trained_on_is_refused_in_words(
     studio: Studio, tmp_path: Path, labels: dict[str, int], kind: str, words: str
 ) -> None:
-    dataset = uploads.import_path(studio, folder_of(tmp_path / "p", labels), "p").dataset
+    dataset = imported(studio, folder_of(tmp_path / "p", labels), "p")
     with pytest.raises(Refused, match=words) as refusal:
         versions.freeze(studio, dataset.id, 0.2, 1)
     assert refusal.value.kind == kind

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from core import uploads
 from core.errors import Unavailable
 from core.imaging.pool import DecoderPool
 from core.index.vector_file import LocalVectorFile
-from core.records import Answer, Model, Neighbour
+from core.records import Answer, Dataset, Model, Neighbour
 from core.settings import Settings
 from core.storage import LocalFiles, open_store
 from core.studio import Decoder, Predictor, Studio
@@ -86,6 +87,13 @@ def folder_of(root: Path, labels: Mapping[str, int], start: int = 0) -> Path:
             number += 1
             (root / label / f"{number}.png").write_bytes(png((number * 37 % 255, number * 11 % 255, 90), seed=number))
     return root
+
+
+def imported(studio: Studio, folder: Path, name: str) -> Dataset:
+    """The dataset made of a folder."""
+    dataset = uploads.import_path(studio, folder, name).dataset
+    assert dataset is not None
+    return dataset
 
 
 def shared_set(name: str, destination: Path) -> Path:

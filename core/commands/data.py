@@ -7,6 +7,7 @@ import argparse
 from core import datasets, uploads
 from core.commands.answers import Answer, progress, progress_over, table
 from core.embedded import open_studio
+from core.errors import Refused
 
 _SHOWN = 20
 
@@ -15,26 +16,63 @@ def import_pictures(wish: argparse.Namespace) -> Answer:
     studio = open_studio()
     try:
         done = uploads.import_path(
-            studio, wish.path, wish.dataset, lambda seen, found: progress(f"{seen:,} of {found:,} files looked at")
+            studio,
+            wish.path,
+            wish.dataset,
+            lambda seen, found: progress(f"{seen:,} of {found:,} files looked at"),
+            labels=_renamed(wish.label),
+            reading=wish.read,
+            look_only=wish.look,
         )
     finally:
         progress_over()
         studio.decoder.close()
-    studio.services.wake()  # the indexer makes the instant model
-    left_out = [{"path": item.path, "reason": item.reason} for item in done.left_out]
+    if not wish.look:
+        studio.services.wake()  # the indexer makes the instant model
     document = {
-        "dataset": done.dataset.name,
+        "dataset": done.dataset.name if done.dataset else wish.dataset,
         "accepted": done.accepted,
         "duplicates": done.duplicates,
-        "left_out": left_out,
+        "left_out": [{"path": item.path, "reason": item.reason} for item in done.left_out],
         "labels": done.labels,
+        "explained": _explained(done.understood),
+        "readings": [choice["kind"] for choice in done.understood.choices],
+        "alike": done.understood.alike,
     }
-    lines = [f"“{done.dataset.name}”: {done.accepted:,} pictures added, {done.duplicates:,} there already."]
+    return Answer(document, "\n".join(_said(done, wish)))
+
+
+def _renamed(wishes: list[str]) -> dict[str, str | None]:
+    """From OLD=NEW to a new name for each old one; OLD= leaves its pictures out. A label may hold a = itself: \\=."""
+    renamed: dict[str, str | None] = {}
+    for one in wishes:
+        old, separator, new = one.replace("\\=", "\0").partition("=")
+        if not separator:
+            raise Refused(f"“{one}” does not say what a label shall be called. Write OLD=NEW, or OLD= to leave it out.")
+        renamed[old.replace("\0", "=")] = new.replace("\0", "=") or None
+    return renamed
+
+
+def _explained(told: uploads.Understood) -> list[str]:
+    return [*told.explained, *([told.advice] if told.advice else [])]
+
+
+def _said(done: uploads.Imported, wish: argparse.Namespace) -> list[str]:
+    lines = _explained(done.understood)
+    if done.dataset is None:
+        lines.append(f"“{wish.dataset}” would get {done.accepted:,} pictures. Nothing was added.")
+    else:
+        lines.append(f"“{done.dataset.name}”: {done.accepted:,} pictures added, {done.duplicates:,} there already.")
     lines += [f"  {name}: {count:,}" for name, count in done.labels.items()]
+    for choice in done.understood.choices:
+        if choice["kind"] != done.understood.upload.plan.get("reading") and choice["labels"]:
+            example = ", ".join(choice["example"])
+            lines.append(f"  --read {choice['kind']} would give {choice['labels']:,} labels: {example} ...")
+    left_out = done.left_out
     lines += [f"Left out: {len(left_out):,}"] if left_out else []
-    lines += [f"  {one['path']}: {one['reason']}" for one in left_out[:_SHOWN]]
+    lines += [f"  {item.path}: {item.reason}" for item in left_out[:_SHOWN]]
     lines += [f"  and {len(left_out) - _SHOWN:,} more (--json lists all)"] if len(left_out) > _SHOWN else []
-    return Answer(document, "\n".join(lines))
+    return lines
 
 
 def list_datasets(_wish: argparse.Namespace) -> Answer:

@@ -4,6 +4,7 @@ It reads jobs from its standard input and answers them in order on its standard 
 of JSON, then as many raw bytes as its `bytes` says. A job names its source by `path`, or carries it as those bytes:
 
     {"job": "check", "path": ...}                 -> {"sha256", "size", "format", "width", "height", "facts"}
+    {"job": "draw", "thumb": path, "side": 224, ...}  -> {"facts", "bytes": side x side x 3} + RGB rows; writes `thumb`
     {"job": "measure", ...}                       -> {"facts"}
     {"job": "pixels", ...}                        -> {"width", "height", "bytes": width x height x 3} + RGB rows
     {"job": "resized", "side": 224, ...}          -> {"bytes": side x side x 3} + RGB rows
@@ -38,7 +39,8 @@ from core.imaging.renditions import INPUT_SIDE, THUMB_NEED, THUMB_SIDE, fitted, 
 from core.imaging.upright import Picture
 
 ADDRESS_SPACE_BYTES = 1 << 30
-FILE_BYTES = 16 << 20  # the most it may ever write into one file
+FILE_BYTES = 64 << 20  # the most it may ever write into one file
+DEAR_PIXELS = 2_000_000  # from here on decoding takes longer than drawing what is made from it
 OUT_OF_MEMORY = 77  # exit code: this picture may fit into a fresh process
 PR_SET_PDEATHSIG = 1
 
@@ -68,7 +70,9 @@ class Child:
             raise Refused(too_many_bytes(self.limit_bytes), "too_large")
         match job["job"]:
             case "check":
-                self.check(data, job["path"])
+                self.check(data, job.get("copy", job["path"]), "copy" in job)
+            case "draw":
+                self.draw(data, job["thumb"], job["side"])
             case "measure":
                 small = reduced(open_picture(data, Need(*THUMB_NEED)))
                 facts = measure(fitted(small, THUMB_SIDE), squash(small, INPUT_SIDE))
@@ -88,18 +92,22 @@ class Child:
             case "png":
                 self.answer({}, png(open_picture(data, EVERY_PIXEL).rgb()))
 
-    def check(self, data: bytes, path: str) -> None:
+    def check(self, data: bytes, path: str, copy: bool) -> None:
         picture = open_picture(data, Need(*THUMB_NEED))
-        small = reduced(picture)
-        thumb = fitted(small, THUMB_SIDE)
-        results = {".thumb": thumbnail(thumb), ".rgb": squash(small, INPUT_SIDE)}
-        try:
-            for ending, result in results.items():
-                Path(path + ending).write_bytes(result)
-        except OSError as error:
-            self.answer({"fault": error.errno or errno.EIO})
-            return
         width, height = picture.original
+        results = {path: data} if copy else {}
+        facts = None
+        # Drawing a small picture costs more than decoding it again, and nobody waits for it; of a large one it is
+        # the other way round.
+        if width * height >= DEAR_PIXELS:
+            small = reduced(picture)
+            thumb, square = fitted(small, THUMB_SIDE), squash(small, INPUT_SIDE)
+            results |= {path + ".thumb": thumbnail(thumb), path + ".rgb": square}
+            facts = told(measure(thumb, square))
+        elif picture.image.mode not in ("RGB", "L"):
+            next(picture.bands())  # what fails to convert is refused now
+        if not self.keep(results):
+            return
         self.answer(
             {
                 "sha256": hashlib.sha256(data).hexdigest(),
@@ -107,9 +115,27 @@ class Child:
                 "format": picture.format,
                 "width": width,
                 "height": height,
-                "facts": told(measure(thumb, results[".rgb"])),
+                "facts": facts,
             }
         )
+
+    def draw(self, data: bytes, path: str, side: int) -> None:
+        small = reduced(open_picture(data, Need(*THUMB_NEED)))
+        thumb, square = fitted(small, THUMB_SIDE), squash(small, side)
+        if self.keep({path: thumbnail(thumb)}):
+            self.answer({"facts": told(measure(thumb, square))}, square)
+
+    def keep(self, results: dict[str, bytes]) -> bool:
+        """Writes files whole or not at all; answers with the fault where the disk does not take them."""
+        try:
+            for path, result in results.items():
+                part = Path(f"{path}.{os.getpid()}.part")
+                part.write_bytes(result)
+                part.replace(path)
+        except OSError as error:
+            self.answer({"fault": error.errno or errno.EIO})
+            return False
+        return True
 
     def pixels(self, data: bytes) -> None:
         picture = open_picture(data, ALL_PIXELS)

@@ -1,6 +1,6 @@
 """`DecoderPool`: the Decoder that everything is handed. Cheap to import; its children start with the first picture.
 
-One thread a child takes jobs from one queue and keeps two in its child's hands, so that no child waits for us. What
+One thread a child takes jobs from one queue and keeps some in its child's hands, so that no child waits for us. What
 kills its child or takes too long is refused by itself; the child is replaced and the rest goes on.
 """
 
@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +24,12 @@ from core.errors import Refused, Unavailable
 from core.imaging.disk import write_failure
 from core.imaging.process import ChildDied, ChildProcess
 from core.records import PictureFacts
-from core.studio import Checked, Pixels
+from core.studio import Checked, Drawn, Pixels
 
 MIB = 1 << 20
 MOST_CHILDREN = 8
-IN_HAND = 2  # jobs a child holds: one it does, one it finds without waiting
-AHEAD = 4  # jobs per child that one caller may have open; bounds memory for endless sources
+IN_HAND = 8  # jobs a child holds: one it does, the others it finds without waiting for us, however small they are
+AHEAD = 32  # jobs per child that one caller may have open; bounds memory for endless sources
 JOBS_PER_CHILD = 5000  # then a fresh one: memory that long use left in pieces must not decide about a picture
 SIDE_FILES = (".thumb", ".rgb")
 TOO_COSTLY = Refused(
@@ -84,10 +84,15 @@ class DecoderPool:
 
     # ---- the port ------------------------------------------------------------------------------------
 
-    def check(self, sources: Iterable[Path]) -> Iterator[Checked]:
+    def check(self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None) -> Iterator[Checked]:
         """See `Decoder.check`. Raises DiskFull or Unavailable when the results cannot be kept."""
-        wanted = (({"job": "check", "path": str(source.absolute())}, source) for source in sources)
-        for job, answer in self._stream(wanted):
+
+        def wanted() -> Iterator[tuple[dict[str, Any], Path]]:
+            for source in sources:
+                job, copy = {"job": "check", "path": str(source.absolute())}, copies and copies.get(source)
+                yield (job | {"copy": str(copy)}, copy) if copy else (job, source)
+
+        for job, answer in self._stream(wanted()):
             yield _checked(job.tag, answer)
 
     def pixels(self, source: Path | bytes) -> Pixels:
@@ -100,21 +105,29 @@ class DecoderPool:
         wanted = (
             ({"job": "resized", "side": side, "path": str(path.absolute())}, at) for at, path in enumerate(sources)
         )
-        for job, answer in self._stream(wanted):
-            if isinstance(answer, Refused):
-                yield job.tag, None
-            elif isinstance(answer, Exception):
-                raise answer
+        for at, answer in self._each(wanted):
+            yield at, answer and np.frombuffer(answer[1], np.uint8).reshape(side, side, 3)
+
+    def draw(self, wanted: Sequence[tuple[Path, Path]], side: int) -> Iterator[tuple[int, Drawn | None]]:
+        """See `Decoder.draw`. Raises DiskFull or Unavailable when a thumbnail cannot be kept."""
+        jobs = (
+            ({"job": "draw", "side": side, "path": str(path.absolute()), "thumb": str(thumb.absolute())}, at)
+            for at, (path, thumb) in enumerate(wanted)
+        )
+        for at, answer in self._each(jobs):
+            if answer is None:
+                yield at, None
+            elif "fault" in answer[0]:
+                raise write_failure(answer[0]["fault"])
             else:
-                yield job.tag, np.frombuffer(answer[1], np.uint8).reshape(side, side, 3)
+                pixels = np.frombuffer(answer[1], np.uint8).reshape(side, side, 3)
+                yield at, Drawn(pixels, _facts(answer[0]["facts"]))
 
     def measured(self, sources: Sequence[Path]) -> Iterator[tuple[int, PictureFacts | None]]:
         """See `Decoder.measured`."""
         wanted = (({"job": "measure", "path": str(path.absolute())}, at) for at, path in enumerate(sources))
-        for job, answer in self._stream(wanted):
-            if isinstance(answer, Exception) and not isinstance(answer, Refused):
-                raise answer
-            yield job.tag, None if isinstance(answer, Refused) else _facts(answer[0]["facts"])
+        for at, answer in self._each(wanted):
+            yield at, answer and _facts(answer[0]["facts"])
 
     def view(self, source: Path | bytes, longest_side: int) -> bytes:
         """See `Decoder.view`. A smaller picture is not enlarged."""
@@ -182,6 +195,13 @@ class DecoderPool:
                 yield job, answer
         finally:
             self._drop(call)
+
+    def _each(self, wanted: Iterable[tuple[dict[str, Any], int]]) -> Iterator[tuple[int, Reply | None]]:
+        """(tag, answer) of each; None for what is refused."""
+        for job, answer in self._stream(wanted):
+            if isinstance(answer, Exception) and not isinstance(answer, Refused):
+                raise answer
+            yield job.tag, None if isinstance(answer, Refused) else answer
 
     def _submit(self, job: _Job, urgent: bool = False) -> None:
         with self._changed:
@@ -307,8 +327,9 @@ def _send(child: ChildProcess, job: _Job, wall_s: float) -> bool:
 
 def _checked(source: Path, answer: Reply | Exception) -> Checked:
     if isinstance(answer, Refused):
-        for ending in SIDE_FILES:
-            source.with_name(source.name + ending).unlink(missing_ok=True)
+        if answer is TOO_COSTLY:  # its child may have died between two files
+            for ending in SIDE_FILES:
+                source.with_name(source.name + ending).unlink(missing_ok=True)
         return Checked(source, reason=str(answer), kind=answer.kind)
     if isinstance(answer, Exception):
         raise answer
@@ -316,7 +337,7 @@ def _checked(source: Path, answer: Reply | Exception) -> Checked:
     if "fault" in facts:
         raise write_failure(facts["fault"])
     known = (facts["sha256"], facts["size"], facts["format"], facts["width"], facts["height"])
-    return Checked(source, *known, facts=_facts(facts["facts"]))
+    return Checked(source, *known, facts=_facts(facts["facts"]) if facts["facts"] else None)
 
 
 def _facts(told: dict[str, Any]) -> PictureFacts:

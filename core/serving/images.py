@@ -15,7 +15,8 @@ from core.errors import NotFound
 from core.serving.answers import finite, number
 from core.studio import Studio
 
-VIEW_PX = 1600  # longest side
+THUMB_PX = 384  # longest side
+VIEW_PX = 1600
 FOREVER = "private, max-age=31536000, immutable"  # an image's bytes never change
 EACH_TIME = "private, no-cache"
 _MAKING = tuple(threading.Lock() for _ in range(8))  # a view that two browsers want is made once
@@ -88,26 +89,32 @@ def _picture(request: Request, studio: Studio, image_id: int, small: bool) -> Re
 
 
 def small_picture(request: Request, studio: Studio, sha256: str) -> Response:
-    """The thumbnail of some bytes. Raises NotFound."""
-    return _webp(request, studio.files.thumb(sha256), f'"t-{sha256[:24]}"')
+    """The thumbnail of some bytes, made now if the indexer has not yet. Raises NotFound, Refused, DiskFull."""
+    path = studio.files.thumb(sha256)
+    _made(studio, sha256, path, THUMB_PX)
+    return _webp(request, path, f'"t-{sha256[:24]}"')
 
 
 def large_picture(request: Request, studio: Studio, sha256: str) -> Response:
     """The view of some bytes. Raises NotFound, Refused (they cannot be decoded), DiskFull."""
     path = studio.files.view(sha256)
-    if not path.exists():
-        with _MAKING[int(sha256[:2], 16) % len(_MAKING)]:
-            if not path.exists():
-                _make_view(studio, sha256, path)
+    _made(studio, sha256, path, VIEW_PX)
     return _webp(request, path, f'"v-{sha256[:24]}"')
 
 
-def _make_view(studio: Studio, sha256: str, path: Path) -> None:
+def _made(studio: Studio, sha256: str, path: Path, longest_side: int) -> None:
+    if not path.exists():
+        with _MAKING[int(sha256[:2], 16) % len(_MAKING)]:
+            if not path.exists():
+                _make(studio, sha256, path, longest_side)
+
+
+def _make(studio: Studio, sha256: str, path: Path, longest_side: int) -> None:
     source = studio.files.picture(sha256)
     if not source.exists():
         raise _missing()
     studio.files.require_room()
-    content = studio.decoder.view(source, VIEW_PX)
+    content = studio.decoder.view(source, longest_side)
     path.parent.mkdir(exist_ok=True)
     studio.files.write(path, content)
 

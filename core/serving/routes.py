@@ -24,6 +24,8 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("PUT", "/api/uploads/{id}/archive", uploads.append_archive),
     ("GET", "/api/uploads/{id}/archive", uploads.archive_size),
     ("POST", "/api/uploads/{id}/finish", uploads.finish),
+    ("POST", "/api/uploads/{id}/missing", uploads.missing),
+    ("POST", "/api/uploads/{id}/read", uploads.read),
     ("POST", "/api/uploads/{id}/add", uploads.add),
     ("GET", "/api/uploads/{id}", uploads.understood),
     ("DELETE", "/api/uploads/{id}", uploads.cancel),

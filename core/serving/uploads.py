@@ -14,6 +14,7 @@ from core.settings import MIB
 from core.studio import Studio
 
 NAME_LIMIT = 300
+MISSING_LIMIT = 1000
 CHUNK_BYTES = 64 * MIB  # of an archive
 
 
@@ -94,13 +95,42 @@ def _understood(found: uploads.Understood) -> dict[str, object]:
         "advice": found.advice,
         "seconds_left": found.seconds_left,
         "can_add": found.can_add,
+        "added": found.upload.added,
+        "reading": found.upload.plan.get("reading"),
+        "choices": found.choices,
+        "explained": found.explained,
+        "alike": found.alike,
+        "torn": found.torn,
     }
 
 
+async def missing(request: Request, studio: Studio) -> Response:
+    """POST /api/uploads/{id}/missing {files: [[path, bytes], ...]} -> {missing: [place in the list, ...]}"""
+    files = (await fields(request)).get("files")
+    if not isinstance(files, list) or len(files) > MISSING_LIMIT or not all(_is_file(one) for one in files):
+        raise Malformed(f"files must be a list of at most {MISSING_LIMIT} pairs of a path and its bytes.")
+    pairs = [(path, size) for path, size in files]
+    return JSONResponse({"missing": await run_in_threadpool(uploads.missing, studio, upload_id(request), pairs)})
+
+
+def _is_file(one: object) -> bool:
+    return isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) and isinstance(one[1], int)
+
+
+async def read(request: Request, studio: Studio) -> Response:
+    """POST /api/uploads/{id}/read {reading}: the labels are read another way."""
+    reading = text(await fields(request), "reading")
+    await run_in_threadpool(uploads.choose, studio, upload_id(request), reading)
+    return JSONResponse({})
+
+
 async def add(request: Request, studio: Studio) -> Response:
-    """POST /api/uploads/{id}/add -> {dataset_id, added}"""
-    dataset_id, added = await run_in_threadpool(uploads.add, studio, upload_id(request))
-    return JSONResponse({"dataset_id": dataset_id, "added": added})
+    """POST /api/uploads/{id}/add {labels: {old: new or null}} -> {state}. The indexer adds."""
+    labels = (await fields(request)).get("labels", {})
+    if not isinstance(labels, dict) or not all(new is None or isinstance(new, str) for new in labels.values()):
+        raise Malformed("labels must say a new name, or null, for each old one.")
+    upload = await run_in_threadpool(uploads.accept, studio, upload_id(request), labels)
+    return JSONResponse({"state": upload.state})
 
 
 async def cancel(request: Request, studio: Studio) -> Response:

@@ -6,17 +6,21 @@ before the row that names them.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
+import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from core.errors import DiskFull, Refused
 from core.studio import Checked
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SPOOLED_BYTES = 224 * 224 * 3
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
@@ -78,25 +82,38 @@ class LocalFiles:
         return self._named("surveys", name)
 
     def keep_pictures(self, checked: Sequence[Checked]) -> None:
-        folders: set[Path] = set()
+        changed: set[str] = set()
         for one in checked:
-            beside = (one.source.with_name(one.source.name + ".thumb"), one.source.with_name(one.source.name + ".rgb"))
-            _fsync(one.source)
-            # The picture goes last: where it stands, its thumbnail stands too.
-            pairs = (
-                (beside[0], self.thumb(one.sha256)),
-                (beside[1], self.spool(one.sha256)),
-                (one.source, self.picture(one.sha256)),
-            )
-            for source, target in pairs:
-                if target.exists():
+            source = str(one.source)
+            drawn = ((".thumb", self.thumb(one.sha256)), (".rgb", self.spool(one.sha256))) if one.drawn else ()
+            for ending, target in (*drawn, ("", self.picture(one.sha256))):
+                # A link, not a move: killed before the row is written, the next check finds the file again.
+                if _link(source + ending, str(target)):
+                    changed.add(str(target))
+                else:
                     os.utime(target)  # wanted again: the sweep of the trash leaves it until its row is there
-                elif source.exists():
-                    target.parent.mkdir(exist_ok=True)
-                    # A link, not a move: killed before the row is written, the next check finds the file again.
-                    target.hardlink_to(source)
-                    folders.add(target.parent)
+        self.sync(changed)
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Makes new files durable, and their names with them."""
+        if (whole := _sync_call()) and paths:
+            # One call for the whole file system: a call for each file and folder took three quarters of an import.
+            descriptor = os.open(self.root, os.O_RDONLY)
+            try:
+                if whole(descriptor) != 0:
+                    raise OSError(ctypes.get_errno(), "syncfs")
+            finally:
+                os.close(descriptor)
+            return
+        folders = {Path(path).parent for path in paths}
+        for path in paths:
+            _fsync(Path(path))
         fsync_folders(folders | {folder.parent for folder in folders})
+
+    def spooled_bytes(self) -> int:
+        """What decoded pictures that wait for their vector take on the disk."""
+        entries = (entry for shard in os.scandir(self.root / "spool") for entry in os.scandir(shard.path))
+        return sum(1 for _ in entries) * _SPOOLED_BYTES
 
     def write(self, path: Path, content: bytes) -> None:
         beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
@@ -128,6 +145,26 @@ class LocalFiles:
         if not _NAME.fullmatch(name):
             raise Refused("That name cannot be used.", "name")
         return self.root / kind / name
+
+
+def _link(source: str, target: str) -> bool:
+    """True when `target` is new."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except FileNotFoundError:
+        Path(target).parent.mkdir(exist_ok=True)
+        os.link(source, target)
+    return True
+
+
+@cache
+def _sync_call() -> Callable[[int], int] | None:
+    """Linux's syncfs(descriptor); other systems have no such call."""
+    if sys.platform != "linux":
+        return None
+    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 
 
 def _fsync(path: Path) -> None:

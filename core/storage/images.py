@@ -134,7 +134,9 @@ class Images:
 
     # ---- changes ----
 
-    def add(self, dataset_id: int, images: Sequence[NewImage], who: str, summary: str) -> Outcome:
+    def add(
+        self, dataset_id: int, images: Sequence[NewImage], who: str, summary: str, token: str | None = None
+    ) -> Outcome:
         images = list({new.sha256: new for new in images}.values())
         with self._db.write() as connection:
             labels = {name: label_id(connection, dataset_id, name) for name in _in_order(new.label for new in images)}
@@ -161,7 +163,7 @@ class Images:
             ]
             changes += [(row, _state(row), wanted[row["sha256"]], True) for row in revived]
             want_vectors(self._db, connection, [row["sha256"] for row in (*fresh, *revived)])
-            return self._record(connection, dataset_id, "add", summary, changes, who, None, [])
+            return self._record(connection, dataset_id, "add", summary, changes, who, token, [], goes_on=True)
 
     def change(
         self, dataset_id: int, kind: str, summary: str, changes: Sequence[Change], who: str, token: str | None = None
@@ -312,12 +314,19 @@ class Images:
         who: str,
         token: str | None,
         conflicts: Sequence[int],
+        goes_on: bool = False,
     ) -> Outcome:
-        """Writes (row, before, after, whether the row itself must still be moved) as one action."""
-        if not moved and not token:
+        """Writes (row, before, after, whether the row itself must still be moved) as one action.
+
+        With `goes_on` an action that has this token already takes the new changes in.
+        """
+        if not moved and (goes_on or not token):
             return Outcome(None, (), tuple(conflicts))
         values = {"dataset_id": dataset_id, "at": now(), "who": who, "kind": kind, "summary": summary, "token": token}
-        query = action.insert().values(**values, images=len(moved), conflicts=list(conflicts))
+        query: Any = action.insert().values(**values, images=len(moved), conflicts=list(conflicts))
+        begun = action.c.token == token
+        if goes_on and token and connection.execute(select(action.c.id).where(begun)).scalar() is not None:
+            query = update(action).where(begun).values(images=action.c.images + len(moved))
         made = connection.execute(query.returning(*action.c)).mappings().one()
         if updates := [
             {"the_id": row["id"], **after, "revision": row["revision"] + 1}

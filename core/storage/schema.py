@@ -148,6 +148,10 @@ upload = Table(
     Column("state", String, nullable=False, index=True),
     Column("created_at", Float, nullable=False),
     Column("add_when_ready", Boolean, nullable=False),
+    Column("received", Integer, nullable=False),  # items; counted along, so that nobody ever counts them again
+    Column("checked", Integer, nullable=False),
+    Column("added", Integer, nullable=False),  # images made of it
+    Column("plan", JSON, nullable=False),
 )
 
 upload_item = Table(
@@ -156,6 +160,7 @@ upload_item = Table(
     Column("id", Integer, primary_key=True),
     Column("upload_id", ForeignKey("upload.id"), nullable=False),
     Column("path", String, nullable=False),
+    Column("folder", String, nullable=False),  # the path without the file's name: labels are read a folder at a time
     Column("state", String, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("sha256", String),
@@ -168,6 +173,7 @@ upload_item = Table(
     UniqueConstraint("upload_id", "path"),
     Index("upload_item_by_state", "upload_id", "state", "id"),
     Index("upload_item_by_sha", "sha256"),
+    Index("upload_item_by_folder", "upload_id", "folder"),
 )
 
 version = Table(

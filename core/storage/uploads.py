@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, exists, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, exists, func, or_, select, update
 
 from core.errors import NotFound
 from core.records import ItemState, Split, Upload, UploadItem, UploadState
@@ -14,14 +14,10 @@ from core.storage.database import Database, chunks, now
 from core.storage.images import want_vectors
 from core.storage.schema import upload, upload_item
 
-
-def _counted(*states: ItemState) -> Any:
-    query = select(func.count()).where(upload_item.c.upload_id == upload.c.id)
-    return (query.where(upload_item.c.state != str(ItemState.RECEIVED)) if states else query).scalar_subquery()
-
-
-_QUERY = select(upload, _counted().label("received"), _counted(ItemState.RECEIVED).label("checked"))
-_OPEN = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.READY)
+_OPEN = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.READY, UploadState.ADDING)
+_CLOSED = (UploadState.ADDED, UploadState.CANCELLED)
+_PICTURES = (ItemState.ACCEPTED, ItemState.DUPLICATE)
+_RECEIVED, _ACCEPTED, _DUPLICATE = str(ItemState.RECEIVED), str(ItemState.ACCEPTED), str(ItemState.DUPLICATE)
 
 
 class Uploads:
@@ -30,44 +26,72 @@ class Uploads:
 
     def create(self, dataset_id: int | None, name: str, add_when_ready: bool = False) -> Upload:
         new = secrets.token_urlsafe(16)
-        values = {
+        values: dict[str, Any] = {
             "id": new,
             "dataset_id": dataset_id,
             "name": name,
             "state": str(UploadState.RECEIVING),
             "created_at": now(),
             "add_when_ready": add_when_ready,
+            "plan": {},
+            **dict.fromkeys(("received", "checked", "added"), 0),
         }
         with self._db.write() as connection:
             connection.execute(upload.insert().values(**values))
         return self.get(new)
 
     def get(self, upload_id: str) -> Upload:
-        if (row := self._db.row(_QUERY.where(upload.c.id == upload_id))) is None:
+        if (row := self._db.row(select(upload).where(upload.c.id == upload_id))) is None:
             raise NotFound("This upload is not known any more. Please start it again.")
         return _upload(row)
 
     def open(self) -> list[Upload]:
-        query = _QUERY.where(upload.c.state.in_([str(s) for s in _OPEN])).order_by(upload.c.created_at)
+        query = select(upload).where(upload.c.state.in_([str(s) for s in _OPEN])).order_by(upload.c.created_at)
         return [_upload(row) for row in self._db.rows(query)]
 
+    def closed(self, before: float) -> list[Upload]:
+        full = exists().where(upload_item.c.upload_id == upload.c.id)
+        over = upload.c.state.in_([str(s) for s in _CLOSED]) & (upload.c.created_at < before)
+        return [_upload(row) for row in self._db.rows(select(upload).where(over, full))]
+
     def waiting(self) -> list[str]:
-        mine = (upload_item.c.upload_id == upload.c.id) & (upload_item.c.state == str(ItemState.RECEIVED))
+        mine = (upload_item.c.upload_id == upload.c.id) & (upload_item.c.state == _RECEIVED)
         due = (
-            (upload.c.state == str(UploadState.CHECKING))
+            upload.c.state.in_([str(UploadState.CHECKING), str(UploadState.ADDING)])
             | ((upload.c.state == str(UploadState.RECEIVING)) & exists().where(mine))
             | ((upload.c.state == str(UploadState.READY)) & upload.c.add_when_ready)
         )
         return [row["id"] for row in self._db.rows(select(upload.c.id).where(due).order_by(upload.c.created_at))]
 
-    def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
-        with self._db.write() as connection:
-            self._db.upsert(connection, upload_item, ("upload_id", "path"), [_row(upload_id, item) for item in items])
+    # ---- items ----
 
-    def items(self, upload_id: str, state: ItemState | None = None, limit: int = 0) -> list[UploadItem]:
+    def receive(self, upload_id: str, items: Sequence[UploadItem]) -> None:
+        rows = {item.path: _row(upload_id, item) for item in items}
+        with self._db.write() as connection:
+            before = {
+                row["path"]: row["state"]
+                for some in chunks(list(rows))
+                for row in connection.execute(_states(upload_id, some)).mappings()
+            }
+            self._db.upsert(connection, upload_item, ("upload_id", "path"), list(rows.values()))
+            checked = sum(row["state"] != _RECEIVED for row in rows.values())
+            checked -= sum(state != _RECEIVED for state in before.values())
+            self._count(connection, upload_id, len(rows) - len(before), checked)
+
+    def missing(self, upload_id: str, files: Sequence[tuple[str, int]]) -> list[int]:
+        here = {
+            row["path"]: row["bytes"]
+            for some in chunks([path for path, _ in files])
+            for row in self._db.rows(_states(upload_id, some))
+        }
+        return [at for at, (path, size) in enumerate(files) if here.get(path) != size]
+
+    def items(
+        self, upload_id: str, state: ItemState | None = None, limit: int = 0, after: str | None = None
+    ) -> list[UploadItem]:
         query = select(upload_item).where(upload_item.c.upload_id == upload_id).order_by(upload_item.c.id)
         query = query.where(upload_item.c.state == str(state)) if state else query
-        return [_item(row) for row in self._db.rows(query.limit(limit) if limit else query)]
+        return self._page(query, upload_id, limit, after)
 
     def settle(self, upload_id: str, items: Sequence[UploadItem]) -> None:
         names = ("state", "bytes", "sha256", "width", "height", "format", "reason")
@@ -79,20 +103,96 @@ class Uploads:
         ]
         with self._db.write() as connection:
             if rows:
+                paths = [row["the_path"] for row in rows]
+                waiting = upload_item.c.state == _RECEIVED
+                counted = [
+                    connection.execute(
+                        select(func.count()).select_from(_states(upload_id, some).where(waiting).subquery())
+                    )
+                    for some in chunks(paths)
+                ]
                 connection.execute(statement, rows)
+                self._count(connection, upload_id, 0, sum(one.scalar_one() for one in counted))
             accepted = [item.sha256 for item in items if item.state is ItemState.ACCEPTED and item.sha256]
             want_vectors(self._db, connection, accepted)
 
     def by_sha(self, upload_id: str, sha256s: Sequence[str]) -> dict[str, UploadItem]:
-        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == str(ItemState.ACCEPTED))
+        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == _ACCEPTED)
         query = select(upload_item).where(mine)
         found = [row for some in chunks(sha256s) for row in self._db.rows(query.where(upload_item.c.sha256.in_(some)))]
         return {row["sha256"]: _item(row) for row in found}
+
+    # ---- labels ----
+
+    def folders(self, upload_id: str, states: Sequence[ItemState] = _PICTURES) -> dict[str, int]:
+        wanted = upload_item.c.state.in_([str(state) for state in states])
+        query = select(upload_item.c.folder, func.count().label("n")).where(upload_item.c.upload_id == upload_id)
+        rows = self._db.rows(query.where(wanted).group_by(upload_item.c.folder).order_by(upload_item.c.folder))
+        return {row["folder"]: row["n"] for row in rows}
+
+    def place(self, upload_id: str, folders: Mapping[str, tuple[str | None, Split]]) -> None:
+        self._place(upload_id, upload_item.c.folder, folders)
+
+    def place_each(self, upload_id: str, paths: Mapping[str, tuple[str | None, Split]]) -> None:
+        self._place(upload_id, upload_item.c.path, paths)
+
+    def _place(self, upload_id: str, column: Any, places: Mapping[str, tuple[str | None, Split]]) -> None:
+        mine = (upload_item.c.upload_id == upload_id) & (column == bindparam("the_place"))
+        statement = update(upload_item).where(mine).values(label=bindparam("label"), split=bindparam("split"))
+        rows = [{"the_place": place, "label": label, "split": str(split)} for place, (label, split) in places.items()]
+        with self._db.write() as connection:
+            if rows:
+                connection.execute(statement, rows)
+
+    def labels(self, upload_id: str) -> list[tuple[str | None, Split, int]]:
+        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == _ACCEPTED)
+        columns = (upload_item.c.label, upload_item.c.split)
+        rows = self._db.rows(select(*columns, func.count().label("n")).where(mine).group_by(*columns))
+        return [(row["label"], Split(row["split"]), row["n"]) for row in rows]
+
+    def of_label(self, upload_id: str, label: str | None, limit: int, after: str | None = None) -> list[UploadItem]:
+        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == _ACCEPTED)
+        query = select(upload_item).where(mine).order_by(upload_item.c.id)
+        return self._page(query.where(upload_item.c.label.is_not_distinct_from(label)), upload_id, limit, after)
+
+    def torn(self, upload_id: str, limit: int) -> tuple[int, list[tuple[UploadItem, UploadItem]]]:
+        kept, other = upload_item.alias("kept"), upload_item.alias("other")
+        pair = (
+            (other.c.upload_id == upload_id)
+            & (other.c.state == _DUPLICATE)
+            & (kept.c.upload_id == upload_id)
+            & (kept.c.sha256 == other.c.sha256)
+            & (kept.c.state == _ACCEPTED)
+            & or_(kept.c.label.is_distinct_from(other.c.label), kept.c.split != other.c.split)
+        )
+        count = int(self._db.scalar(select(func.count()).select_from(other, kept).where(pair)))
+        if not count:
+            return 0, []
+        ids = self._db.rows(select(kept.c.id.label("kept"), other.c.id.label("other")).where(pair).limit(limit))
+        wanted = {row[name] for row in ids for name in ("kept", "other")}
+        found = {
+            row["id"]: _item(row) for row in self._db.rows(select(upload_item).where(upload_item.c.id.in_(wanted)))
+        }
+        return count, [(found[row["kept"]], found[row["other"]]) for row in ids]
 
     def summary(self, upload_id: str) -> dict[ItemState, int]:
         query = select(upload_item.c.state, func.count().label("n")).where(upload_item.c.upload_id == upload_id)
         counted = {ItemState(row["state"]): row["n"] for row in self._db.rows(query.group_by(upload_item.c.state))}
         return {state: counted.get(state, 0) for state in ItemState}
+
+    # ---- the upload itself ----
+
+    def plan(self, upload_id: str, plan: Mapping[str, Any]) -> None:
+        with self._db.write() as connection:
+            connection.execute(update(upload).where(upload.c.id == upload_id).values(plan=dict(plan)))
+
+    def went_on(self, upload_id: str, plan: Mapping[str, Any], added: int) -> None:
+        with self._db.write() as connection:
+            connection.execute(update(upload).where(upload.c.id == upload_id).values(plan=dict(plan), added=added))
+
+    def forget(self, upload_id: str) -> None:
+        with self._db.write() as connection:
+            connection.execute(delete(upload_item).where(upload_item.c.upload_id == upload_id))
 
     def move(
         self, upload_id: str, expected: Sequence[UploadState], to: UploadState, dataset_id: int | None = None
@@ -102,17 +202,45 @@ class Uploads:
         with self._db.write() as connection:
             return connection.execute(update(upload).where(here).values(values)).rowcount == 1
 
+    # ---- inside ----
+
+    def _page(self, query: Select[Any], upload_id: str, limit: int, after: str | None) -> list[UploadItem]:
+        if after is not None:
+            mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.path == after)
+            query = query.where(upload_item.c.id > select(upload_item.c.id).where(mine).scalar_subquery())
+        return [_item(row) for row in self._db.rows(query.limit(limit) if limit else query)]
+
+    def _count(self, connection: Connection, upload_id: str, received: int, checked: int) -> None:
+        more = {"received": upload.c.received + received, "checked": upload.c.checked + checked}
+        connection.execute(update(upload).where(upload.c.id == upload_id).values(**more))
+
+
+def _states(upload_id: str, paths: Sequence[str]) -> Select[Any]:
+    columns = (upload_item.c.path, upload_item.c.state, upload_item.c.bytes)
+    return select(*columns).where(upload_item.c.upload_id == upload_id, upload_item.c.path.in_(paths))
+
 
 def _upload(row: RowMapping) -> Upload:
     return Upload(**{**row, "state": UploadState(row["state"])})
 
 
 def _item(row: RowMapping) -> UploadItem:
-    values = {name: value for name, value in row.items() if name != "id"}
+    values = {name: value for name, value in row.items() if name not in ("id", "folder")}
     return UploadItem(**{**values, "state": ItemState(row["state"]), "split": Split(row["split"])})
 
 
 def _row(upload_id: str, item: UploadItem) -> dict[str, Any]:
-    names = ("path", "bytes", "sha256", "label", "width", "height", "format", "reason")
-    values = {name: getattr(item, name) for name in names}
-    return {"upload_id": upload_id, "state": str(item.state), "split": str(item.split), **values}
+    return {
+        "upload_id": upload_id,
+        "path": item.path,
+        "folder": item.folder,
+        "state": str(item.state),
+        "bytes": item.bytes,
+        "sha256": item.sha256,
+        "label": item.label,
+        "split": str(item.split),
+        "width": item.width,
+        "height": item.height,
+        "format": item.format,
+        "reason": item.reason,
+    }

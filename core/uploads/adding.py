@@ -1,40 +1,113 @@
-"""Accepted items become images of a dataset."""
+"""Accepted items become images of a dataset: a bounded piece at a time, so that nobody waits for a long transaction."""
 
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from core import names
 from core.errors import Refused
-from core.records import ItemState, Upload, UploadState
+from core.records import Upload, UploadItem, UploadState
 from core.studio import NewImage, Studio
 
+PIECE = 1000  # images in one transaction
+_WORKING = (UploadState.READY, UploadState.ADDING)
+NOTHING = "There is no picture to add. Drop a folder that holds JPEG, PNG, WebP or HEIC pictures."
+Mapped = Mapping[str, str | None]
 
-def add(studio: Studio, upload_id: str, summary: str = "") -> tuple[int, int]:
+
+def accept(studio: Studio, upload_id: str, labels: Mapped | None = None) -> Upload:
+    """The person's yes; the indexer then adds. Saying it twice is no error.
+
+    `labels` says what labels are called from now on: two that get one name are merged, None leaves a label's pictures
+    out, and '' stands for pictures without one.
+
+    Raises:
+        Refused: nothing to add, not everything is checked yet, or a name that cannot be seen.
+    """
+    upload = studio.store.uploads.get(upload_id)
+    if upload.state in (UploadState.ADDED, UploadState.ADDING):
+        return upload  # the click came twice
+    if upload.state is not UploadState.READY:
+        raise Refused("Some files are still being looked at. Please wait a moment.", "not_ready")
+    mapped = {old: None if new is None else names.require(new, "label") for old, new in (labels or {}).items()}
+    if not kept(studio, upload_id, mapped):
+        raise Refused(NOTHING, "empty")
+    studio.store.uploads.plan(upload_id, {**upload.plan, "labels": mapped})
+    studio.store.uploads.move(upload_id, [UploadState.READY], UploadState.ADDING)
+    studio.services.wake()
+    return studio.store.uploads.get(upload_id)
+
+
+def kept(studio: Studio, upload_id: str, mapped: Mapped) -> dict[str | None, int]:
+    """How many pictures each label will get, in natural order; those without a label last."""
+    counts: dict[str | None, int] = {}
+    for label, _, n in studio.store.uploads.labels(upload_id):
+        if not _left_out(label, mapped):
+            new = mapped.get(label or "", label)
+            counts[new] = counts.get(new, 0) + n
+    return dict(sorted(counts.items(), key=lambda one: (one[0] is None, names.natural_key(one[0] or ""))))
+
+
+def add(studio: Studio, upload_id: str, summary: str = "", budget_s: float = 3600.0) -> tuple[int, int]:
     """Makes the accepted items images of the dataset (made when there is none yet); gives (dataset id, images added).
+
+    When the time is over before the end the upload stays as it is; the next call goes on.
 
     Raises:
         Refused: nothing to add, or not everything is checked yet. Conflict: the name was taken meanwhile.
     """
     upload = studio.store.uploads.get(upload_id)
     if upload.state is UploadState.ADDED and upload.dataset_id is not None:
-        return upload.dataset_id, 0  # the click came twice
-    if upload.state is not UploadState.READY:
+        return upload.dataset_id, 0
+    if upload.state not in _WORKING:
         raise Refused("Some files are still being looked at. Please wait a moment.", "not_ready")
-    items = studio.store.uploads.items(upload_id, ItemState.ACCEPTED)
-    if not items:
-        raise Refused("There is no picture to add. Drop a folder that holds JPEG, PNG, WebP or HEIC pictures.", "empty")
+    counts = kept(studio, upload_id, upload.plan.get("labels", {}))
+    if not counts:
+        raise Refused(NOTHING, "empty")
     dataset_id = upload.dataset_id or _make_dataset(studio, upload)
-    items.sort(key=lambda item: (names.natural_key(item.label or ""), item.path))
-    new = [NewImage(str(i.sha256), i.path, i.label, i.split, i.width, i.height, i.format, i.bytes) for i in items]
-    outcome = studio.store.images.add(dataset_id, new, studio.who, summary or f"Added {len(new):,} pictures")
-    studio.store.uploads.move(upload_id, [UploadState.READY], UploadState.ADDED, dataset_id)
+    summary = summary or f"Added {sum(counts.values()):,} pictures"
+    ends_at, added = time.monotonic() + budget_s, upload.added
+    for label, piece in _pieces(studio, upload):
+        new = [NewImage(str(i.sha256), i.path, label, i.split, i.width, i.height, i.format, i.bytes) for i in piece]
+        outcome = studio.store.images.add(dataset_id, new, studio.who, summary, f"upload {upload_id}")
+        if outcome.action:
+            added = outcome.action.images
+        cursor = [piece[-1].label, piece[-1].path]
+        studio.store.uploads.went_on(upload_id, {**upload.plan, "cursor": cursor}, added)
+        if time.monotonic() > ends_at:
+            return dataset_id, added
+    studio.store.uploads.move(upload_id, _WORKING, UploadState.ADDED, dataset_id)
     shutil.rmtree(studio.files.upload(upload_id), ignore_errors=True)
-    return dataset_id, len(outcome.changed)
+    return dataset_id, added
+
+
+def _pieces(studio: Studio, upload: Upload) -> Iterator[tuple[str | None, list[UploadItem]]]:
+    """The label they get and the next items, from the plan's cursor on, in the order in which labels are shown."""
+    mapped = upload.plan.get("labels", {})
+    found = {label for label, *_ in studio.store.uploads.labels(upload.id) if not _left_out(label, mapped)}
+    order = sorted(found, key=lambda label: _order(label, mapped))
+    at, after = upload.plan.get("cursor", (order[0], None))
+    for label in order[order.index(at) :]:
+        last = after if label == at else None
+        while piece := studio.store.uploads.of_label(upload.id, label, PIECE, last):
+            yield mapped.get(label or "", label), piece
+            last = piece[-1].path
+
+
+def _left_out(label: str | None, mapped: Mapped) -> bool:
+    return (label or "") in mapped and mapped[label or ""] is None
+
+
+def _order(label: str | None, mapped: Mapped) -> tuple[bool, Any, Any]:
+    new = mapped.get(label or "", label)
+    return new is None, names.natural_key(new or ""), names.natural_key(label or "")
 
 
 def _make_dataset(studio: Studio, upload: Upload) -> int:
     dataset_id = studio.store.datasets.create(upload.name).id
     # Said at once, so that a crash between here and the images leaves an upload that goes into this dataset.
-    studio.store.uploads.move(upload.id, [UploadState.READY], UploadState.READY, dataset_id)
+    studio.store.uploads.move(upload.id, [upload.state], upload.state, dataset_id)
     return dataset_id

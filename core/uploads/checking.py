@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from zipfile import ZipFile
 
-from core import archives, layouts
-from core.errors import Refused
+from core import label_tables, layouts
 from core.records import ItemState, Upload, UploadItem, UploadState
 from core.studio import Checked, Studio
 from core.uploads.adding import add
-from core.uploads.staging import PATH_LIMIT, SETTLE_EVERY, chunks, ignored, staged
+from core.uploads.expanding import expand, is_archive
+from core.uploads.placing import place
+from core.uploads.staging import LOOK_AT, SETTLE_EVERY, ignored, staged
 
 Verdict = tuple[UploadItem, Checked | None]
 _CHECKED = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.IMPORTING)
@@ -24,38 +25,45 @@ def check(studio: Studio, upload_id: str, budget_s: float = 3600.0) -> int:
     """Looks at received items until none is left or the time is over; gives how many it settled."""
     upload, ends_at, settled = studio.store.uploads.get(upload_id), time.monotonic() + budget_s, 0
     while upload.state in _CHECKED and time.monotonic() < ends_at:
-        waiting = studio.store.uploads.items(upload_id, ItemState.RECEIVED, SETTLE_EVERY * 8)
+        waiting = studio.store.uploads.items(upload_id, ItemState.RECEIVED, LOOK_AT)
         if not waiting:
             break
-        for archive in [item for item in waiting if _is_archive(item)]:
-            _expand(studio, archive)
-            settled += 1
-        settled += _check_items(studio, upload, [item for item in waiting if not _is_archive(item)])
+        files = [item for item in waiting if not is_archive(item)]
+        settled += check_items(studio, upload, files)
+        for archive in [item for item in waiting if is_archive(item)]:
+            settled += expand(studio, archive, ends_at)
         upload = studio.store.uploads.get(upload_id)
     if upload.state is UploadState.CHECKING and upload.checked == upload.received:
-        _place_items(studio, upload_id)
+        place(studio, upload)
         studio.store.uploads.move(upload_id, [UploadState.CHECKING], UploadState.READY)
-    if upload.add_when_ready and studio.store.uploads.get(upload_id).state is UploadState.READY:
-        add(studio, upload_id)
+        upload = studio.store.uploads.get(upload_id)
+    if upload.state is UploadState.ADDING or (upload.add_when_ready and upload.state is UploadState.READY):
+        add(studio, upload_id, budget_s=ends_at - time.monotonic())
     return settled
 
 
-def _check_items(studio: Studio, upload: Upload, items: Sequence[UploadItem]) -> int:
+def check_items(
+    studio: Studio, upload: Upload, items: Sequence[UploadItem], originals: Mapping[str, Path] | None = None
+) -> int:
+    """Looks at files that were sent, or (`originals`, by path) at files of this machine: good ones are copied."""
     verdicts: dict[str, Verdict] = {}
-    sources: dict[Path, UploadItem] = {}
+    sources: dict[Path, Path] = {}  # what is looked at -> where it waits
+    here: dict[Path, UploadItem] = {}
     for item in items:
-        source = staged(studio, upload.id, item.path)
+        waits = staged(studio, upload.id, item.path)
+        source = originals[item.path] if originals else waits
         if (skipped := ignored(item)) is not None:
-            source.unlink(missing_ok=True)
+            _leave(item, source, waits)
             verdicts[item.path] = skipped, None
-        elif not source.exists() or source.stat().st_size != item.bytes:
+        elif source.is_file() and source.stat().st_size == item.bytes:
+            sources[source] = waits
+            here[waits] = item
+        else:
             missing = "This file did not arrive whole. Please send it again."
             verdicts[item.path] = replace(item, state=ItemState.REFUSED, reason=missing), None
-        else:
-            sources[source] = item
     waiting = deque(item.path for item in items)
-    for checked in studio.decoder.check(sources):
-        item = sources[checked.source]
+    for checked in studio.decoder.check(sources, sources if originals else None):
+        item = here[checked.source]
         verdicts[item.path] = _verdict(item, checked), checked
         if len(verdicts) >= SETTLE_EVERY:
             _settle(studio, upload, _next(waiting, verdicts))
@@ -90,8 +98,8 @@ def _settle(studio: Studio, upload: Upload, settled: Sequence[Verdict]) -> None:
     studio.store.uploads.settle(upload.id, rows)
     # Only now: whoever is killed before the rows are written finds the files again.
     for checked in (checked for _, checked in settled if checked):
-        for ending in ("", ".thumb", ".rgb"):
-            checked.source.with_name(checked.source.name + ending).unlink(missing_ok=True)
+        for ending in ("", ".thumb", ".rgb") if checked.drawn else ("",):
+            Path(f"{checked.source}{ending}").unlink(missing_ok=True)
 
 
 def _twins(studio: Studio, upload: Upload, sha256s: Sequence[str]) -> dict[str, UploadItem]:
@@ -123,47 +131,9 @@ def _duplicate(item: UploadItem, twin: UploadItem) -> UploadItem:
     return replace(item, state=ItemState.DUPLICATE, reason=f"The same picture is there already, {where}.")
 
 
-def _is_archive(item: UploadItem) -> bool:
-    return item.format == "ZIP" or (item.path.casefold().endswith(".zip") and len(layouts.parts(item.path)) == 1)
-
-
-def _expand(studio: Studio, archive: UploadItem) -> None:
-    """Turns a zip into items. Entries already taken out by a killed try replace themselves."""
-    file = staged(studio, archive.upload_id, archive.path)
-    found: list[UploadItem] = []
-    try:
-        with archives.opened(file, studio.settings.upload_limit_bytes) as (source, entries):
-            studio.files.require_room(sum(entry.bytes for entry in entries))
-            for entry in entries:
-                found.append(_take_out(studio, archive, source, entry))
-    except Refused as refusal:
-        done = replace(archive, state=ItemState.REFUSED, reason=str(refusal))
-    else:
-        done = replace(archive, state=ItemState.IGNORED, reason=f"A zip with {len(entries):,} files.")
-    for some in chunks(found, 1000):
-        studio.store.uploads.receive(archive.upload_id, some)
-    studio.store.uploads.settle(archive.upload_id, [done])
-    file.unlink(missing_ok=True)
-
-
-def _take_out(studio: Studio, archive: UploadItem, source: ZipFile, entry: archives.Entry) -> UploadItem:
-    item = UploadItem(archive.upload_id, entry.path[:PATH_LIMIT], ItemState.RECEIVED, entry.bytes)
-    if (skipped := ignored(item)) is not None:
-        return skipped
-    reason = entry.reason
-    if reason is None:
-        target = staged(studio, archive.upload_id, item.path)
-        reason = archives.unpack(source, entry, target, studio.settings.picture_limit_bytes + 1)
-        if reason:
-            target.unlink(missing_ok=True)
-    return replace(item, state=ItemState.REFUSED, reason=reason) if reason else item
-
-
-def _place_items(studio: Studio, upload_id: str) -> None:
-    """Labels and splits, once all paths are known."""
-    items = studio.store.uploads.items(upload_id)
-    accepted = [item for item in items if item.state in (ItemState.ACCEPTED, ItemState.DUPLICATE)]
-    places = layouts.read([item.path for item in accepted])
-    placed = [replace(i, label=places[i.path].label, split=places[i.path].split) for i in accepted]
-    for some in chunks(placed, 1000):
-        studio.store.uploads.receive(upload_id, some)
+def _leave(item: UploadItem, source: Path, waits: Path) -> None:
+    """A table may say the labels: it waits for the others. The rest is nobody's picture."""
+    if not layouts.is_table(item.path) or layouts.is_system(item.path):
+        waits.unlink(missing_ok=True)
+    elif source != waits and item.bytes <= label_tables.MOST_BYTES:
+        shutil.copyfile(source, waits)

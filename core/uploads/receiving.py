@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from core.errors import Conflict, Refused
@@ -54,8 +55,12 @@ class Receiver:
         return self._studio.store.uploads.get(self._upload.id).received
 
     def close(self) -> None:
+        """Files that arrived whole before the batch was cut short are kept, and need not be sent again."""
         if self._file:
             self._file.close()
+        if self._wanted and self._done:
+            self._studio.store.uploads.receive(self._upload.id, self._done)
+            self._done = []
 
     def _read_header(self, view: memoryview) -> memoryview:
         self._header += view
@@ -92,6 +97,15 @@ class Receiver:
             self._file.close()
             self._done.append(self._wanted.pop(0))
             self._open_next()
+
+
+def missing(studio: Studio, upload_id: str, files: Sequence[tuple[str, int]]) -> list[int]:
+    """Which of these (path, bytes) are still to be sent, by their place in the list.
+
+    Raises Conflict: the upload is complete.
+    """
+    receiving(studio, upload_id)
+    return studio.store.uploads.missing(upload_id, [(path[:PATH_LIMIT], size) for path, size in files])
 
 
 def archive_size(studio: Studio, upload_id: str, name: str) -> int:

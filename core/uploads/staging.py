@@ -13,7 +13,8 @@ from core.errors import Conflict
 from core.records import ItemState, Upload, UploadItem, UploadState
 from core.studio import Studio
 
-SETTLE_EVERY = 64  # items; progress moves, and a crash repeats at most so many checks
+SETTLE_EVERY = 128  # items; progress moves, and a crash repeats at most so many checks
+LOOK_AT = 1024  # items that are taken up at once
 PATH_LIMIT = 1000  # characters of a path that are kept
 T = TypeVar("T")
 

@@ -37,7 +37,7 @@ def uploader(
         "upload": upload,
         "memory": f"{key}-{dataset_id or 'new'}",
     }
-    done: dict[str, Any] | None = _mount(key, data, needs=("sending.js",))["done"]
+    done: dict[str, Any] | None = _mount(key, data, needs=("sending.js", "label_plan.js"))["done"]
     return done
 
 

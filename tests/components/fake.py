@@ -175,7 +175,14 @@ def described(upload: dict[str, Any]) -> dict[str, Any]:
     if problems:
         sentence += f", {len(problems)} files left out"
     return {
+        "id": next(name for name, one in WORLD.uploads.items() if one is upload),
         "state": upload["state"],
+        "dataset_id": upload["dataset_id"] or 7,
+        "added": len(good) if upload["state"] == "added" else 0,
+        "reading": upload.get("reading", "folders"),
+        "choices": WORLD.faults.get("choices", []),
+        "alike": WORLD.faults.get("alike", []),
+        "explained": ["Each folder is a label."] if labels else [],
         "received": total,
         "checked": min(total, upload["looks"] * total // 3),
         "accepted": len(good),
@@ -195,10 +202,22 @@ def described(upload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+async def missing_files(request: Request) -> Response:
+    files = WORLD.uploads[request.path_params["id"]]["files"]
+    asked = (await request.json())["files"]
+    return JSONResponse({"missing": [at for at, (path, _) in enumerate(asked) if path not in files]})
+
+
+async def read_upload(request: Request) -> Response:
+    upload = WORLD.uploads[request.path_params["id"]]
+    upload |= {"reading": (await request.json())["reading"], "state": "checking"}
+    return JSONResponse({})
+
+
 async def add_upload(request: Request) -> Response:
     upload = WORLD.uploads[request.path_params["id"]]
-    upload["state"] = "added"
-    return JSONResponse({"dataset_id": upload["dataset_id"] or 7, "added": described(upload)["accepted"]})
+    upload |= {"state": "added", "renamed": (await request.json())["labels"]}
+    return JSONResponse({"state": "adding"})
 
 
 async def drop_upload(request: Request) -> Response:
@@ -447,6 +466,8 @@ ROUTES = [
     Route("/api/uploads", writes(create_upload), methods=["POST"]),
     Route("/api/uploads/{id}/batch", writes(take_batch), methods=["POST"]),
     Route("/api/uploads/{id}/archive", archive, methods=["GET", "PUT"]),
+    Route("/api/uploads/{id}/missing", writes(missing_files), methods=["POST"]),
+    Route("/api/uploads/{id}/read", writes(read_upload), methods=["POST"]),
     Route("/api/uploads/{id}/finish", writes(finish_upload), methods=["POST"]),
     Route("/api/uploads/{id}/add", writes(add_upload), methods=["POST"]),
     Route("/api/uploads/{id}", writes(drop_upload), methods=["DELETE"]),

@@ -15,6 +15,7 @@ from PIL import Image
 
 from core.errors import Refused
 from core.imaging.pool import DecoderPool
+from core.studio import Pixels
 
 CORNERS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "white": (250, 250, 250)}
 
@@ -71,7 +72,7 @@ def test_all_eight_orientations_come_out_upright(
     source.write_bytes(content)
     [found] = pool.check([source])
     assert (found.width, found.height) == (64, 40)
-    small = np.frombuffer(Path(f"{source}.rgb").read_bytes(), np.uint8).reshape(224, 224, 3)
+    small = drawn(pool, source)
     assert np.abs(small[40, 40].astype(int) - CORNERS["red"]).max() <= 12
 
 
@@ -81,13 +82,41 @@ def test_a_large_turned_picture_is_turned_in_bands_without_a_seam(pool: DecoderP
     assert np.array_equal(pool.pixels(saved(stored, "PNG", exif=with_gps(6), compress_level=1)), expected)
 
 
+def drawn(pool: DecoderPool, source: Path) -> Pixels:
+    """What the indexer gets; the thumbnail lies beside the source."""
+    [(_, made)] = pool.draw([(source, Path(f"{source}.thumb"))], 224)
+    assert made is not None
+    return made.pixels
+
+
+def test_only_a_picture_that_is_dear_to_decode_is_drawn_while_it_is_checked(pool: DecoderPool, tmp_path: Path) -> None:
+    for name, side in (("small", 300), ("large", 1500)):
+        source = tmp_path / name
+        source.write_bytes(saved(Image.new("RGB", (side, side)), "PNG"))
+        [found] = pool.check([source])
+        beside = [Path(f"{source}{ending}").exists() for ending in (".thumb", ".rgb")]
+        assert beside == [found.drawn] * 2 == [name == "large"] * 2
+
+
+def test_a_copy_of_an_accepted_picture_is_made_on_the_way_and_none_of_a_refused_one(
+    pool: DecoderPool, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_bytes(saved(quarters(), "PNG"))
+    bad.write_bytes(b"no picture")
+    copies = {good: tmp_path / "copy of good", bad: tmp_path / "copy of bad"}
+    found = {one.source: one.accepted for one in pool.check([good, bad], copies)}
+    assert found == {copies[good]: True, copies[bad]: False}
+    assert copies[good].read_bytes() == good.read_bytes()
+    assert not copies[bad].exists()
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_no_metadata_leaves_with_the_thumbnail_or_the_view(format: str, pool: DecoderPool, tmp_path: Path) -> None:
     source = tmp_path / "picture"
     source.write_bytes(saved(quarters(), format, exif=with_gps()))
     assert b"CANARYMAKER" in source.read_bytes()
-    [found] = pool.check([source])
-    assert found.accepted
+    drawn(pool, source)
     for copy in (Path(f"{source}.thumb").read_bytes(), pool.view(source, 1600)):
         assert b"CANARYMAKER" not in copy and b"EXIF" not in copy and b"XMP" not in copy and b"ICCP" not in copy
         with Image.open(io.BytesIO(copy)) as image:
@@ -120,10 +149,9 @@ def test_the_thumbnail_is_at_most_384_px_and_never_enlarged(pool: DecoderPool, t
     for name, size in {"large": (2000, 1000), "small": (50, 30), "line": (9000, 2)}.items():
         source = tmp_path / name
         source.write_bytes(saved(Image.new("RGB", size), "PNG"))
-        assert next(pool.check([source])).accepted
+        drawn(pool, source)
         with Image.open(f"{source}.thumb") as thumb:
             sizes[name] = thumb.size
-        assert Path(f"{source}.rgb").stat().st_size == 224 * 224 * 3
     assert sizes == {"large": (384, 192), "small": (50, 30), "line": (384, 1)}
 
 
@@ -131,8 +159,7 @@ def test_the_indexers_input_is_the_antialiased_squash_of_the_whole_picture(pool:
     source = tmp_path / "picture"
     image = Image.effect_noise((640, 360), 70).convert("RGB")
     source.write_bytes(saved(image, "PNG"))
-    list(pool.check([source]))
-    made = np.frombuffer(Path(f"{source}.rgb").read_bytes(), np.uint8).reshape(224, 224, 3)
+    made = drawn(pool, source)
     assert np.array_equal(made, np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR)))
 
 

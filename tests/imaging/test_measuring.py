@@ -41,12 +41,16 @@ def bits_apart(a: PictureFacts, b: PictureFacts) -> int:
     return (int(a.look, 16) ^ int(b.look, 16)).bit_count()
 
 
-def test_the_gate_measures_what_it_accepts_and_asking_again_gives_the_same(pool: DecoderPool, tmp_path: Path) -> None:
-    source = tmp_path / "picture"
-    scene().save(source, "JPEG")
-    (checked,) = pool.check([source])
-    assert checked.facts is not None
-    assert list(pool.measured([source])) == [(0, checked.facts)]
+def test_a_picture_is_measured_where_it_is_drawn_and_asking_again_gives_the_same(
+    pool: DecoderPool, tmp_path: Path
+) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    scene(width=1800, height=1200).save(large, "JPEG")
+    scene().save(small, "JPEG")
+    (checked,) = pool.check([large])
+    ((_, drawn),) = pool.draw([(small, tmp_path / "thumb")], 224)
+    assert checked.facts is not None and drawn is not None
+    assert dict(pool.measured([large, small])) == {0: checked.facts, 1: drawn.facts}
 
 
 def test_what_cannot_be_decoded_has_no_facts(pool: DecoderPool, tmp_path: Path) -> None:

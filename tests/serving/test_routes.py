@@ -71,10 +71,23 @@ def test_a_folder_becomes_a_dataset(web: TestClient, studio: Studio) -> None:
     assert found["can_add"] and found["labels"] == {"cat": 1, "dog": 1}
     assert (found["accepted"], found["refused"]) == (2, 1)
     assert found["problems"] == [{"path": "dog/bad.jpg", "reason": "This is not a picture."}]
-    added = web.post(f"/api/uploads/{upload}/add").json()
-    assert added["added"] == 2
+    for _ in range(2):  # a click that comes twice
+        answer = web.post(f"/api/uploads/{upload}/add", json={"labels": {"cat": "kitten"}})
+        assert answer.json() == {"state": "adding"}
+    uploads.check(studio, upload)
+    added = web.get(f"/api/uploads/{upload}").json()
+    assert (added["state"], added["added"]) == ("added", 2)
     assert studio.store.images.count(added["dataset_id"], Where()) == 2
-    assert web.post(f"/api/uploads/{upload}/add").json() == {"dataset_id": added["dataset_id"], "added": 0}
+    assert [label.name for label in studio.store.datasets.labels(added["dataset_id"])] == ["dog", "kitten"]
+
+
+def test_the_server_says_which_files_are_still_to_be_sent(web: TestClient) -> None:
+    upload = web.post("/api/uploads", json={"name": "pets"}).json()["id"]
+    web.post(f"/api/uploads/{upload}/batch", content=packed(("cat/1.jpg", b"picture 1")))
+    files = [["cat/1.jpg", 9], ["cat/1.jpg", 8], ["cat/2.jpg", 9]]
+    assert web.post(f"/api/uploads/{upload}/missing", json={"files": files}).json() == {"missing": [1, 2]}
+    for wrong in (None, [["a"]], [["a", "b"]], [["a", 1]] * 1001):
+        assert web.post(f"/api/uploads/{upload}/missing", json={"files": wrong}).status_code == 400
 
 
 def test_a_batch_may_come_in_drops_and_is_written_piece_by_piece(web: TestClient, studio: Studio) -> None:
@@ -541,6 +554,7 @@ def test_an_id_that_is_not_there_is_a_sentence_with_404(empty: TestClient, metho
     query = "?name=a.zip" if path.endswith("archive") else ""
     change = {"token": "t", "kind": "delete", "changes": [{"image_id": 1, "deleted": True}]}
     wish = {"label": "cat", "of": "t", "token": "t", "order": "arrival", "desk": "d", "model": "m", "threshold": 9}
+    wish |= {"files": [], "reading": "folders"}
     body = change if path.endswith("changes") else wish
     for bad in BAD_IDS:
         address = path.replace("{id}", bad) + query

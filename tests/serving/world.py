@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from core.errors import Refused
 from core.records import Answer, Image, Model, ModelKind, Neighbour, PictureFacts, Ranked, Split
 from core.settings import Settings
 from core.storage import LocalFiles, open_store
-from core.studio import Checked, NewImage, Pixels, Studio, Vectors, Where
+from core.studio import Checked, Drawn, NewImage, Pixels, Studio, Vectors, Where
 
 WEBP = b"RIFF....WEBP"
 HOME = "http://127.0.0.1:8501"
@@ -26,14 +26,12 @@ class FakeDecoder:
     def __init__(self) -> None:
         self.viewed = 0
 
-    def check(self, sources: Iterable[Path]) -> Iterator[Checked]:
+    def check(self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None) -> Iterator[Checked]:
         for source in sources:
             content = source.read_bytes()
             if not content.startswith(b"picture"):
                 yield Checked(source, reason="This is not a picture.", kind="not_a_picture")
                 continue
-            source.with_name(source.name + ".thumb").write_bytes(WEBP)
-            source.with_name(source.name + ".rgb").write_bytes(bytes(224 * 224 * 3))
             yield Checked(source, hashlib.sha256(content).hexdigest(), len(content), "JPEG", 8, 6)
 
     def pixels(self, source: Path | bytes) -> Pixels:
@@ -42,6 +40,11 @@ class FakeDecoder:
     def resized(self, sources: Sequence[Path], side: int) -> Iterator[tuple[int, Pixels | None]]:
         for index in range(len(sources)):
             yield index, np.zeros((side, side, 3), np.uint8)
+
+    def draw(self, wanted: Sequence[tuple[Path, Path]], side: int) -> Iterator[tuple[int, Drawn | None]]:
+        for index, (_, thumb) in enumerate(wanted):
+            thumb.write_bytes(WEBP)
+            yield index, None
 
     def measured(self, sources: Sequence[Path]) -> Iterator[tuple[int, PictureFacts | None]]:
         for index in range(len(sources)):

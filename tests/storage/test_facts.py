@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from core import uploads
 from core.records import PictureFacts
 from core.storage import open_store
-from core.studio import Studio, Where
-from tests.worlds import folder_of
 
 FACTS = PictureFacts(0.5, 0.2, 0.01, 0.02, 0.6, 0.3, (0.1, 0.2, 0.3), 0.05, "0123456789abcdef", bytes(range(256)), "ab")
 
@@ -21,10 +18,3 @@ def test_facts_come_back_as_they_were_and_the_first_ones_stay(tmp_path: Path) ->
     store.facts.put({f"{1:064x}": FACTS})
     assert store.facts.get([*many, "f" * 64]) == many
     assert store.facts.get([]) == {}
-
-
-def test_every_picture_that_was_added_has_been_measured(studio: Studio, tmp_path: Path) -> None:
-    dataset = uploads.import_path(studio, folder_of(tmp_path / "p", {"cat": 5, "dog": 5}), "p").dataset
-    images = studio.store.images.page(dataset.id, Where(), 0, 100)
-    facts = studio.store.facts.get([image.sha256 for image in images])
-    assert len(facts) == 10 and all(len(one.mini) == 256 for one in facts.values())

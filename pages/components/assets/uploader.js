@@ -1,11 +1,12 @@
 // The uploader: drop, send, look at what was understood, add. Every state is one drawing of the same card.
 
+const NOTHING = { pictures: [], archives: [], bytes: 0, skipped: 0 };
+
 export async function mount(kit, context) {
-  const { el, button, icon, chip, notice, ask, persist, sleep, count, plural } = kit;
-  const sending = await import(context.at("sending.js"));
+  const { el, button, icon, notice, ask, persist, sleep, count, plural } = kit;
+  const [sending, labelling] = await Promise.all([import(context.at("sending.js")), import(context.at("label_plan.js"))]);
   let data = context.data;
-  let control = null; // aborts what is under way
-  let busy = false; // bytes only this tab has: closing it would stop them
+  let control = new AbortController(); // aborts what is under way, save the sending itself
   const memory = `darkroom-upload-${data.memory}`;
 
   const folder = el("input", { type: "file", webkitdirectory: true, multiple: true, hidden: true });
@@ -27,8 +28,8 @@ export async function mount(kit, context) {
 
   // ---- idle --------------------------------------------------------------------------------------------
   function idle() {
-    busy = false;
-    sessionStorage.removeItem(memory);
+    interrupted = null;
+    sending.forget(memory);
     show(
       "idle",
       el("div.lens", {}, icon("tray")),
@@ -46,6 +47,7 @@ export async function mount(kit, context) {
     if (!what.archives.length && !what.pictures.length) {
       return failed("There are no files in it. Choose a folder with pictures, or a zip of one.");
     }
+    if (interrupted) return goOn(what);
     if (data.dataset_id || data.name) return begin(what, data.name);
     const name = el("input", { type: "text", id: "name", value: what.name, maxLength: 100, placeholder: "for example Garden birds" });
     const go = button("primary", "Upload", () => begin(what, name.value.trim()), { disabled: !what.name });
@@ -66,66 +68,99 @@ export async function mount(kit, context) {
     [pictures.length && plural(pictures.length, "file"), archives.length && plural(archives.length, "zip")].filter(Boolean).join(" and ");
 
   // ---- working -----------------------------------------------------------------------------------------
-  async function begin(what, name) {
+  const begin = (what, name) => follow(new sending.Sending(kit, memory, what), async (signal) =>
+    (await ask("/api/uploads", { method: "POST", json: { dataset_id: data.dataset_id, name }, signal })).id);
+
+  /** Draws a sending until it is over, then waits for the check. */
+  async function follow(job, open) {
+    job.done ??= job.run(open);
     control = new AbortController();
     const { signal } = control;
-    const view = working(what);
-    busy = true;
-    let upload;
+    const view = working(job);
     try {
-      upload = (await persist(
-        () => ask("/api/uploads", { method: "POST", json: { dataset_id: data.dataset_id, name }, signal }),
-        { signal, waiting: view.waiting })).id;
-      view.cancel.onclick = () => cancel(upload);
-      await sending.send(kit, upload, what, { signal, ...view });
-      await persist(() => ask(`/api/uploads/${upload}/finish`, { method: "POST", signal }), { signal, waiting: view.waiting });
-      busy = false;
-      sessionStorage.setItem(memory, upload);
-      await check(upload, view, what);
+      const upload = await job.done;
+      if (!signal.aborted) await check(upload, view, job);
     } catch (error) {
-      if (!signal.aborted) failed(error.message, upload);
+      if (signal.aborted || job.control.signal.aborted && error === job.control.signal.reason) return;
+      if (error instanceof sending.OtherFiles) return pause(interrupted, "None of these files is among those that arrived. Drop the same folder again, or start over.");
+      failed(error.message, job.upload);
     }
   }
 
-  function working(what) {
+  function working(job) {
+    const { what } = job;
     const total = what.pictures.length + what.archives.length;
     const title = el("h3", {}, `Sending ${told(what)}`);
     const fill = el("i"), line = el("p.quiet.line"), lost = el("div", { hidden: true });
     const bar = el("div.bar", { role: "progressbar", "aria-label": "Upload", "aria-valuemin": 0, "aria-valuemax": 100 }, fill);
-    const stop = button("plain", "Cancel", () => cancel(null));
-    const begun = performance.now();
-    let files = 0, bytes = 0;
-    const vanished = [];
+    const stop = button("plain", "Cancel", () => cancel(job.upload));
     lost.append(notice("The connection is lost. Nothing is lost: sending goes on by itself as soon as the server answers."));
     show("working", el("div.row.head", {}, title, stop), bar, line, lost);
     const set = (share) => {
       fill.style.width = `${100 * share}%`;
       bar.setAttribute("aria-valuenow", Math.round(100 * share));
     };
-    const draw = () => {
-      const seconds = (performance.now() - begun) / 1000;
-      const share = what.bytes ? bytes / what.bytes : 0;
-      set(share);
-      const left = seconds > 1 && share > 0.01 ? `, ${kit.duration((seconds / share) * (1 - share))} left` : "";
-      line.textContent = `${count(files)} of ${count(total)}, ${kit.megabytes(bytes)} of ${kit.megabytes(what.bytes)}` +
-        (seconds > 1 ? ` at ${kit.megabytes(bytes / seconds)}/s` : "") + left;
+    const waiting = (is) => (lost.hidden = !is);
+    let first = null; // what had arrived before this view looked: no part of the speed
+    job.watch = () => {
+      first ??= { bytes: job.bytes, at: performance.now() };
+      const seconds = (performance.now() - first.at) / 1000, fresh = job.bytes - first.bytes;
+      set(what.bytes ? job.bytes / what.bytes : 0);
+      waiting(job.waiting);
+      const left = seconds > 1 && fresh > 0 ? `, ${kit.duration((seconds / fresh) * (what.bytes - job.bytes))} left` : "";
+      line.textContent = `${count(job.files)} of ${count(total)}, ${kit.megabytes(job.bytes)} of ${kit.megabytes(what.bytes)}` +
+        (seconds > 1 ? ` at ${kit.megabytes(fresh / seconds)}/s` : "") + left;
     };
-    draw();
-    return {
-      title, line, vanished, set, cancel: stop,
-      waiting: (is) => (lost.hidden = !is),
-      moved: (n, b) => ((files += n), (bytes += b), draw()),
-      gone: (items) => vanished.push(...items),
+    job.watch();
+    return { title, line, set, waiting };
+  }
+
+  // ---- interrupted: a reload, a closed tab ---------------------------------------------------------------
+  let interrupted = null; // {id, received} of an upload of which only a part has arrived
+
+  async function pause(found, sentence) {
+    interrupted = found;
+    const handles = await sending.handlesOf(memory);
+    if (!sentence && (await sending.permitted(handles, false).catch(() => false))) return goOn(sending.sorted(await sending.reread(handles)));
+    const again = async () => {
+      if (await sending.permitted(handles, true).catch(() => false)) goOn(sending.sorted(await sending.reread(handles)));
+      else folder.click();
     };
+    show("interrupted",
+      el("div.lens", {}, icon("tray")),
+      el("h3", {}, "Your upload was interrupted"),
+      el("p.quiet", {}, `${plural(found.received, "file")} arrived and ${found.received === 1 ? "is" : "are"} kept. Drop the same folder again: only the rest is sent.`),
+      sentence && notice(sentence),
+      el("div.row", {},
+        button("primary", handles.length ? "Go on" : "Choose the folder again", again),
+        found.received > 0 && button("", "Use what has arrived", () => settle(found.id)),
+        button("plain", "Start over", () => cancel(found.id))));
+  }
+
+  function goOn(what) {
+    const job = new sending.Sending(kit, memory, what, interrupted.id);
+    job.expected = interrupted.received > 0;
+    return follow(job);
+  }
+
+  async function settle(upload) {
+    control = new AbortController();
+    try {
+      await ask(`/api/uploads/${upload}/finish`, { method: "POST" });
+      await check(upload, working({ what: NOTHING, files: 0, bytes: 0, upload }));
+    } catch (error) {
+      failed(error.message, upload);
+    }
   }
 
   // ---- the server looks at every picture ---------------------------------------------------------------
-  async function check(upload, view, what) {
+  async function check(upload, view, job) {
     const { signal } = control;
     view.title.textContent = "Looking at every picture";
     for (;;) {
       const found = await persist(() => ask(`/api/uploads/${upload}`, { signal }), { signal, waiting: view.waiting });
-      if (found.state === "ready") return result(upload, found, view.vanished, what?.skipped ?? 0);
+      if (found.state === "ready") return result(upload, found, job?.vanished ?? [], job?.what?.skipped ?? 0);
+      if (found.state === "adding") return adding(upload, found.accepted, view);
       if (found.state === "added" || found.state === "cancelled") return idle();
       view.set(found.received ? found.checked / found.received : 0);
       const left = found.seconds_left ? `, ${kit.duration(found.seconds_left)} left` : "";
@@ -136,19 +171,27 @@ export async function mount(kit, context) {
 
   // ---- what was understood -----------------------------------------------------------------------------
   function result(upload, found, vanished, skipped) {
-    const known = new Map(data.labels.map(({ name, color }) => [name, color]));
-    let next = data.labels.length;
-    // In the order in which the server will make them, so that each has here the colour it keeps.
-    const natural = new Intl.Collator("en", { numeric: true });
-    const chips = Object.entries(found.labels).sort(([a], [b]) => natural.compare(a, b)).map(([name, n]) =>
-      chip(name, known.get(name) ?? data.palette[next++ % data.palette.length], count(n)));
-    if (found.unlabelled) chips.push(chip("without a label", null, count(found.unlabelled)));
-    const add = button("primary", `Add ${plural(found.accepted, "picture")}`, () => confirm(upload, add, found.accepted));
+    const plan = labelling.plan(kit, found, data);
+    const add = button("primary", "", () => confirm(upload, add, plan));
+    const draw = () => {
+      add.textContent = `Add ${plural(plan.kept(), "picture")}`;
+      add.disabled = !plan.kept();
+    };
+    plan.changed = draw;
+    draw();
+    const again = async (reading) => {
+      await persist(() => ask(`/api/uploads/${upload}/read`, { method: "POST", json: { reading } }), { tries: 6 });
+      await check(upload, working({ what: NOTHING, files: 0, bytes: 0, upload }));
+    };
     show("result",
       el("div.row.head", {}, el("h3", {}, found.sentence), button("plain", "Start over", () => cancel(upload))),
-      chips.length > 0 && el("div.chips", {}, chips.slice(0, 60), chips.length > 60 && el("span.quiet", {}, `and ${count(chips.length - 60)} more`)),
+      labelling.readings(kit, found, (reading) => again(reading).catch((error) => failed(error.message, upload))),
+      plan.chips,
       parts(found),
-      found.advice && notice(found.advice),
+      (found.explained ?? []).length > 0 && el("ul.explained", {}, found.explained.map((sentence) => el("li", {}, sentence))),
+      plan.questions,
+      found.advice && !plan.questions.length && notice(found.advice),
+      plan.editor,
       leftOut(found, vanished, skipped),
       found.can_add ? el("div.row", {}, add) : el("div.row", {}, button("primary", "Choose other pictures", () => cancel(upload))));
   }
@@ -173,45 +216,71 @@ export async function mount(kit, context) {
         side > 0 && el("li.quiet", {}, `${plural(side, "hidden or system file")} skipped`)));
   }
 
-  async function confirm(upload, add, accepted) {
+  async function confirm(upload, add, plan) {
     add.disabled = true;
     try {
-      const done = await persist(() => ask(`/api/uploads/${upload}/add`, { method: "POST" }), { tries: 6 });
-      done.added ||= accepted; // asked twice, because an answer was lost: the second one adds nothing more
-      sessionStorage.removeItem(memory);
-      show("done", el("div.lens.good", {}, icon("check")), el("h3", {}, `${plural(done.added, "picture")} added`),
-        el("div.row", {}, button("", "Add more", idle)));
-      context.trigger("done", done);
+      const labels = plan.renamed();
+      await persist(() => ask(`/api/uploads/${upload}/add`, { method: "POST", json: { labels } }), { tries: 6 });
+      await adding(upload, plan.kept(), working({ what: NOTHING, files: 0, bytes: 0, upload }));
     } catch (error) {
       failed(error.message, upload);
     }
   }
 
+  async function adding(upload, total, view) {
+    const { signal } = control;
+    view.title.textContent = "Adding";
+    for (;;) {
+      const found = await persist(() => ask(`/api/uploads/${upload}`, { signal }), { signal, waiting: view.waiting });
+      if (found.state === "added") return added({ dataset_id: found.dataset_id, added: found.added });
+      if (found.state !== "adding") return failed("This upload was taken back meanwhile. Nothing more was added.", upload);
+      view.set(total ? found.added / total : 0);
+      view.line.textContent = `${count(found.added)} of ${count(total)} added`;
+      await sleep(250, signal);
+    }
+  }
+
+  function added(done) {
+    sending.forget(memory);
+    show("done", el("div.lens.good", {}, icon("check")), el("h3", {}, `${plural(done.added, "picture")} added`),
+      el("div.row", {}, button("", "Add more", idle)));
+    context.trigger("done", done);
+  }
+
   // ---- ends --------------------------------------------------------------------------------------------
   function cancel(upload) {
-    control?.abort();
+    control.abort();
+    sending.sendingOf(memory)?.stop();
     if (upload) ask(`/api/uploads/${upload}`, { method: "DELETE" }).catch(() => {}); // else the sweep takes it
     idle();
   }
 
   function failed(sentence, upload) {
-    busy = false;
     show("error", notice(sentence), el("div.row", {}, button("primary", "Start over", () => cancel(upload))));
   }
 
   async function resume() {
-    const upload = sessionStorage.getItem(memory) ?? data.upload;
-    idle();
-    if (!upload) return;
+    const job = sending.sendingOf(memory); // the visitor was at another page meanwhile
+    if (job) return follow(job);
+    const upload = sending.remembered(memory) ?? data.upload;
+    if (!upload) return idle();
+    show("working", el("div.bar.skeleton"));
     control = new AbortController();
+    const { signal } = control;
     try {
-      const found = await ask(`/api/uploads/${upload}`, { signal: control.signal });
-      sessionStorage.setItem(memory, upload);
-      if (found.state === "checking") await check(upload, working({ pictures: [], archives: [], bytes: 0 }));
-      else if (found.state === "ready") result(upload, found, [], 0);
+      const found = await persist(() => ask(`/api/uploads/${upload}`, { signal }), { signal, tries: 8 });
+      if (found.state === "receiving") return (await sending.sentElsewhere(upload)) ? elsewhere() : await pause(found);
+      if (!["checking", "ready", "adding"].includes(found.state)) return idle();
+      sending.remember(memory, upload);
+      await check(upload, working({ what: NOTHING, files: 0, bytes: 0, upload }));
     } catch {
-      sessionStorage.removeItem(memory);
+      if (!signal.aborted) idle();
     }
+  }
+
+  function elsewhere() {
+    show("elsewhere", el("h3", {}, "Another tab is sending pictures"),
+      el("p.quiet", {}, "Leave it open until it is done. This page shows what was understood after a reload."));
   }
 
   // ---- dropping ----------------------------------------------------------------------------------------
@@ -223,26 +292,25 @@ export async function mount(kit, context) {
     event.stopPropagation();
     depth = 0;
     card.classList.remove("over");
-    if (!["idle", "error", "done", "naming"].includes(card.dataset.state)) return;
+    if (!["idle", "error", "done", "naming", "interrupted"].includes(card.dataset.state)) return;
     const reading = sending.dropped(event.dataTransfer);
     show("working", el("h3", {}, "Reading the folder"), el("div.bar.skeleton"));
     take(await reading);
   };
   // A drop beside the card must not make the browser leave the page.
   const hold = (event) => event.preventDefault();
-  const warn = (event) => busy && event.preventDefault();
   addEventListener("dragover", hold);
   addEventListener("drop", hold);
-  addEventListener("beforeunload", warn);
 
   resume();
   return {
     update: (next) => (data = next),
     stop() {
-      control?.abort();
+      control.abort();
+      const job = sending.sendingOf(memory);
+      if (job) job.watch = () => {}; // it goes on without a view
       removeEventListener("dragover", hold);
       removeEventListener("drop", hold);
-      removeEventListener("beforeunload", warn);
     },
   };
 }

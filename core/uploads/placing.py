@@ -1,0 +1,136 @@
+"""Which label each picture gets: the folders, a table or the file names, as a person chose or as fits best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from core import label_tables, layouts, names
+from core.label_tables import Table
+from core.layouts import Kind, Place
+from core.records import ItemState, Split, Upload, UploadItem, UploadState
+from core.studio import Studio
+from core.uploads.staging import chunks, staged
+
+_PAGE = 2000
+_MOST_TABLES = 20
+_PICTURES = (ItemState.ACCEPTED, ItemState.DUPLICATE)
+
+
+def place(studio: Studio, upload: Upload) -> None:
+    """Writes label and split of every item, and into the upload's plan how it was read and how else it could be."""
+    store = studio.store.uploads
+    folders = store.folders(upload.id)
+    reading = layouts.read(folders)
+    total = sum(folders.values())
+    tables = _tables(studio, upload, total)
+    matched = sum(len(table.places) for table in tables)
+    named = _named(studio, upload.id) if folders and not any(p.label for p in reading.places.values()) else Counter()
+    choices = _choices(reading, tables, named)
+    wished = str(upload.plan.get("wish", ""))
+    kinds = [choice["kind"] for choice in choices]
+    best = Kind.TABLE if matched * 2 >= total and tables else Kind.FOLDERS
+    kind = Kind(wished) if wished in kinds else best
+    _write(studio, upload.id, kind, reading, tables)
+    said = list(reading.sentences) if kind is Kind.FOLDERS else []
+    if kind is Kind.TABLE:
+        said = [sentence for table in tables for sentence in table.sentences(total)]
+    said += _without_pictures(studio, upload.id, reading)
+    plan = {name: value for name, value in upload.plan.items() if name != "cursor"}
+    store.plan(upload.id, {**plan, "reading": str(kind), "choices": choices, "explained": said})
+
+
+def choose(studio: Studio, upload_id: str, reading: str) -> None:
+    """Another way to read the labels; the indexer places the pictures anew. A way that does not fit changes nothing."""
+    upload = studio.store.uploads.get(upload_id)
+    if reading in [choice["kind"] for choice in upload.plan.get("choices", [])]:
+        studio.store.uploads.plan(upload_id, {**upload.plan, "wish": reading})
+        studio.store.uploads.move(upload_id, [UploadState.READY], UploadState.CHECKING)
+        studio.services.wake()
+
+
+def _choices(reading: layouts.Reading, tables: Sequence[Table], named: Counter[str | None]) -> list[dict[str, Any]]:
+    """{kind, labels: how many, example: a few} of each way to read the labels; none where there is no choice."""
+    ways: list[tuple[Kind, set[str]]] = [
+        (Kind.FOLDERS, {place.label for place in reading.places.values() if place.label}),
+        (Kind.OUTER, {place.label for place in reading.outer.values() if place.label}),
+        (Kind.TABLE, {place.label for table in tables for place in table.places.values() if place.label}),
+        (Kind.NAMES, {name for name in named if name} if layouts.names_tell(named) else set()),
+    ]
+    found = [(kind, labels) for kind, labels in ways if labels]
+    if not found or found[0][0] is Kind.FOLDERS and len(found) == 1:
+        return []
+    told = [
+        {"kind": str(kind), "labels": len(labels), "example": sorted(labels, key=names.natural_key)[:3]}
+        for kind, labels in found
+    ]
+    return [*told, {"kind": str(Kind.NONE), "labels": 0, "example": []}]
+
+
+def _write(studio: Studio, upload_id: str, kind: Kind, reading: layouts.Reading, tables: Sequence[Table]) -> None:
+    store = studio.store.uploads
+    places = reading.outer if kind is Kind.OUTER else reading.places
+    keep = kind in (Kind.FOLDERS, Kind.OUTER)
+    store.place(upload_id, {folder: (p.label if keep else None, p.split) for folder, p in places.items()})
+    for some in chunks(list(_each(studio, upload_id, kind, reading, tables)), _PAGE):
+        store.place_each(upload_id, {path: (place.label, place.split) for path, place in some})
+
+
+def _each(
+    studio: Studio, upload_id: str, kind: Kind, reading: layouts.Reading, tables: Sequence[Table]
+) -> Iterator[tuple[str, Place]]:
+    """Labels that are not those of a whole folder."""
+    folder_of = {path: UploadItem(upload_id, path, ItemState.ACCEPTED, 0).folder for t in tables for path in t.places}
+    if kind is Kind.TABLE:
+        for table in reversed(tables):  # of two tables that name a picture, the first one counts: it is written last
+            for path, place in table.places.items():
+                split = place.split
+                if split is Split.AUTO:
+                    split = reading.places[folder_of[path]].split
+                yield path, Place(place.label, split)
+    elif kind is Kind.NAMES:
+        for item in _pictures(studio, upload_id):
+            yield item.path, Place(layouts.named_label(item.path), reading.places[item.folder].split)
+
+
+def _named(studio: Studio, upload_id: str) -> Counter[str | None]:
+    return Counter(layouts.named_label(item.path) for item in _pictures(studio, upload_id))
+
+
+def _pictures(studio: Studio, upload_id: str) -> Iterator[UploadItem]:
+    for state in _PICTURES:
+        yield from _items(studio, upload_id, state)
+
+
+def _items(studio: Studio, upload_id: str, state: ItemState) -> Iterator[UploadItem]:
+    """A page at a time: an upload may hold 100,000."""
+    after: str | None = None
+    while page := studio.store.uploads.items(upload_id, state, _PAGE, after):
+        yield from page
+        after = page[-1].path
+
+
+def _tables(studio: Studio, upload: Upload, pictures: int) -> list[Table]:
+    """The tables of the upload that say something about its pictures."""
+    if not pictures:
+        return []
+    ignored = _items(studio, upload.id, ItemState.IGNORED)
+    kept = list(islice((item for item in ignored if layouts.is_table(item.path)), _MOST_TABLES))
+    found = []
+    for item in kept:
+        file = staged(studio, upload.id, item.path)
+        if file.exists():
+            paths = (picture.path for picture in _pictures(studio, upload.id))
+            found.append(label_tables.read(file, item.path, paths))
+    return [table for table in found if table and table.matches(pictures)]
+
+
+def _without_pictures(studio: Studio, upload_id: str, reading: layouts.Reading) -> list[str]:
+    """Folders a person may have meant as labels, of which nothing can be used."""
+    labels = {place.label for place in reading.places.values()}
+    others = studio.store.uploads.folders(upload_id, (ItemState.REFUSED, ItemState.IGNORED))
+    empty = {path[-1] for folder in others if folder not in reading.places and (path := layouts.parts(folder))}
+    told = sorted((name for name in empty - labels if not layouts.is_system(name)), key=names.natural_key)
+    return [f"“{name}” holds no picture that can be used." for name in told[:3]]
