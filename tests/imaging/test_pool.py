@@ -236,10 +236,15 @@ def test_a_relative_path_is_the_callers(
 
 
 def test_a_child_is_renewed_now_and_then(pictures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    class Counted(process.ChildProcess):
+        def __init__(self, limit_bytes: int, cpu_s: int) -> None:
+            super().__init__(limit_bytes, cpu_s)
+            started.append(self.pid)
+
     monkeypatch.setattr(pool_module, "JOBS_PER_CHILD", 20)
+    monkeypatch.setattr(pool_module, "ChildProcess", Counted)
     with DecoderPool(children=1) as pool:
-        pids: set[int] = set()
-        for answer in pool.check(pictures):
-            pids.update(pool.pids)
-            assert answer.accepted
-    assert len(pids) == 3
+        assert all(answer.accepted for answer in pool.check(pictures))
+    assert len(started) == 3
