@@ -56,17 +56,17 @@ def print_of(image: Image) -> str:
     return f'<div class="print" title="{title}"><img src="{address}" alt="{title}" loading="lazy"></div>'
 
 
+def small_print(image: Image) -> str:
+    """One thumbnail, no larger than a button."""
+    return f'<div class="dr-sheet one">{print_of(image)}</div>'
+
+
 def contact_sheet(images: Sequence[Image], across: int = 4, rows: int = 2) -> str:
     """Thumbnails close together; places nothing is in stay empty, so that tiles keep their height."""
     places = across * rows
     prints = [print_of(image) for image in images[:places]]
     prints += ['<div class="print blank"></div>'] * (places - len(prints))
     return f'<div class="dr-sheet" style="--across:{across}">{"".join(prints)}</div>'
-
-
-def hung(images: Sequence[Image]) -> str:
-    """Thumbnails as large as the page allows."""
-    return f'<div class="dr-sheet hung">{"".join(print_of(image) for image in images)}</div>'
 
 
 def samples(names: Sequence[str]) -> str:

@@ -78,6 +78,7 @@ class World:
         self.names = list(LABELS)
         self.actions: dict[int, list[dict[str, Any]]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
+        self.filters: list[dict[str, Any]] = []  # what was asked for all that match
         self.applied: list[int] = []  # image ids in the order in which they were changed, once a change
         self.predictions = 0
         self.corrected: list[str] = []
@@ -253,10 +254,38 @@ async def picture(request: Request) -> Response:
     return Response(content, media_type="image/webp", headers={"cache-control": "private, max-age=3600"})
 
 
+async def known(request: Request) -> Response:
+    image = WORLD.images[int(request.path_params["id"])]
+    steps = [("eve", "relabel", [LABELS[0], image["label"]]), ("<b>ann</b>", "add", [None, LABELS[0]])]
+    return JSONResponse(
+        {"id": image["id"], "label": image["label"], "split": "train", "width": 900, "height": 900, "format": "WEBP"}
+        | {"bytes": 34567, "origin": "Wardrobe", "added_at": 1.7e9, "deleted_at": None, "learned": True}
+        | {"said": [{"label": "coat", "confidence": 0.81}, {"label": "dress", "confidence": 0.12}]}
+        | {"versions": [{"id": 4, "name": "before the sale", "created_at": 1.7e9}]}
+        | {
+            "history": [
+                {"at": 1.7e9, "who": who, "kind": kind, "undone": False, "label": label}
+                | {"split": ["auto", "auto"], "deleted": [False, False]}
+                for who, kind, label in steps
+            ]
+        }
+    )
+
+
+async def similar(request: Request) -> Response:
+    body = await request.body()
+    if not body.startswith(b"\x89PNG"):
+        return JSONResponse({"error": "This file is not a picture. Choose a JPEG, PNG, WebP or GIF."}, 422)
+    return JSONResponse({"images": [{"id": n, "similarity": 1 - n / 100} for n in (7, 3, 11)]})
+
+
 async def change(request: Request) -> Response:
     sent = await request.json()
     if sent["token"] in WORLD.tokens:
         return JSONResponse(WORLD.tokens[sent["token"]])
+    if "where" in sent:
+        WORLD.filters.append({"where": sent["where"], "to": sent["to"], "kind": sent["kind"]})
+        sent["changes"] = [{"image_id": i, "revision": None, **sent["to"]} for i in WORLD.images]
     changed: list[int] = []
     conflicts: list[int] = []
     before: list[dict[str, Any]] = []
@@ -441,7 +470,7 @@ async def state(request: Request) -> Response:
             "curve_polls": WORLD.curve_polls,
             "strip_polls": WORLD.strip_polls,
         }
-        | {"writes": WORLD.writes, "predictions": WORLD.predictions}
+        | {"writes": WORLD.writes, "filters": WORLD.filters, "predictions": WORLD.predictions}
     )
 
 
@@ -472,6 +501,8 @@ ROUTES = [
     Route("/api/uploads/{id}/add", writes(add_upload), methods=["POST"]),
     Route("/api/uploads/{id}", writes(drop_upload), methods=["DELETE"]),
     Route("/api/uploads/{id}", see_upload),
+    Route("/api/images/{id:int}", known),
+    Route("/api/datasets/{id:int}/similar", writes(similar), methods=["POST"]),
     Route("/api/images/{id:int}/thumb", picture),
     Route("/api/images/{id:int}/view", picture),
     Route("/api/predictions/{id:int}/picture", picture),

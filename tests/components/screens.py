@@ -34,20 +34,30 @@ if show == "uploader":
     dataset = int(st.query_params.get("dataset", "0")) or None
     told("done", uploader("up", dataset, st.query_params.get("name", "Clothes"), labels if dataset else []))
 
-if show in ("sheet", "label"):
+if show in ("sheet", "trash", "label"):
     count = int(st.query_params.get("count", "40"))
     images = [
-        {"id": i, "revision": 1, "label": LABELS[i % 4] if show == "sheet" else None, "label_id": None}
+        {"id": i, "revision": 1, "label": LABELS[i % 4] if show != "label" else None, "label_id": None}
         | {"name": f"Clothes/{LABELS[i % 4]}/{i}.webp", "width": 900, "height": 900}
+        | ({"deleted": True, "left": 30 - i, "held": i == 2} if show == "trash" else {})
         | ({"suggestion": LABELS[i % 4], "confidence": 0.93 - i / 200} if show == "label" else {})
         for i in range(1, count + 1)
     ]
     frame.head("Clothes", "400 pictures in 4 labels. The instant model gets 93 of 100 right, give or take 3.")
     happened = gallery(
-        "g", 7, images, labels, page=st.query_params.get("page", "1"), mode="label" if show == "label" else "sheet"
+        "g",
+        7,
+        images,
+        labels,
+        page=st.query_params.get("page", "1"),
+        mode="label" if show == "label" else "trash" if show == "trash" else "sheet",
+        total=399,
+        where={"label_id": 3, "text": "a"},
     )
     told("changed", happened["changed"])
     told("next", happened["next"])
+    told("like", happened["like"])
+    told("found", happened["found"])
 
 if show == "curves":
     frame.head("Run 12: resnet18 on Clothes", "400 pictures, 12 epochs. You may close this page; the training goes on.")

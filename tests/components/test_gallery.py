@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import settled, watched
+from tests.browser import PATIENCE_MS, drop, settled, watched
 from tests.components.conftest import World
+from tests.worlds import png
 
 pytestmark = pytest.mark.browser
 Open = Callable[[str], Page]
@@ -29,6 +32,13 @@ def show(browser: Browser, address: str, world: World) -> Iterator[Open]:
 
 def saved(page: Page) -> None:
     page.locator(".saving[data-state=saved]").wait_for()
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def labels_of(world: World) -> dict[int, str | None]:
@@ -170,8 +180,81 @@ def test_enter_opens_a_picture_large_and_escape_closes_it(show: Open) -> None:
     page = show("sheet")
     page.locator(".cell").nth(0).click()
     page.keyboard.press("Enter")
-    expect(page.locator("dialog.large > img")).to_have_attribute("src", "/api/images/1/view")
+    expect(page.locator("img.whole")).to_have_attribute("src", "/api/images/1/view")
     page.keyboard.press("ArrowRight")
-    expect(page.locator("dialog.large > img")).to_have_attribute("src", "/api/images/2/view")
+    expect(page.locator("img.whole")).to_have_attribute("src", "/api/images/2/view")
     page.keyboard.press("Escape")
     expect(page.locator("dialog.large")).to_be_hidden()
+
+
+def test_all_that_match_are_changed_by_their_filter_and_undone_as_one(show: Open, world: World) -> None:
+    page = show("sheet")
+    before = labels_of(world)
+    expect(page.get_by_role("button", name="that match")).to_have_count(0)
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_role("button", name="Select all 399 that match").click()
+    expect(page.locator(".number")).to_have_text("399 selected")
+    page.keyboard.press("4")
+    saved(page)
+    until(lambda: len(world.state["filters"]) == 1)
+    [asked] = world.state["filters"]
+    assert asked == {"where": {"label_id": 3, "text": "a"}, "to": {"label": "trousers"}, "kind": "relabel"}
+    page.keyboard.press("Control+z")
+    until(lambda: labels_of(world) == before)
+
+
+def test_a_click_after_all_that_match_means_that_picture_alone(show: Open, world: World) -> None:
+    page = show("sheet")
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_role("button", name="Select all 399 that match").click()
+    page.locator(".cell").nth(3).click()
+    expect(page.locator(".number")).to_have_text("1 selected")
+    page.keyboard.press("2")
+    saved(page)
+    assert world.state["filters"] == [] and world.state["applied"] == [4]
+
+
+def test_a_field_drawn_with_the_mouse_selects_what_it_touches(show: Open) -> None:
+    page = show("sheet")
+    first, last = (page.locator(".cell").nth(at).bounding_box() for at in (0, 2))
+    assert first is not None and last is not None
+    page.mouse.move(first["x"] + 20, first["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 30, last["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(page.locator(".number")).to_have_text("3 selected")
+
+
+def test_a_large_picture_tells_its_facts_and_its_history_as_text(show: Open) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(0).dblclick()
+    known = page.locator(".known")
+    expect(known).to_contain_text("900 × 900 px")
+    expect(known).to_contain_text("Wardrobe")
+    expect(known).to_contain_text("before the sale")
+    expect(known.locator("li").nth(0)).to_contain_text("eve labelled it “dress”, it was “coat”")
+    expect(known.locator("li").nth(1)).to_contain_text("<b>ann</b> added it as “coat”")
+    page.get_by_role("button", name="More like this").click()
+    page.get_by_text('like={"id": 1}').wait_for()
+
+
+def test_a_picture_from_outside_finds_those_like_it(show: Open, tmp_path: Path) -> None:
+    page = show("sheet")
+    (tmp_path / "mine.png").write_bytes(png())
+    (tmp_path / "text.txt").write_text("no picture")
+    chooser = page.locator(".example input[type=file]")
+    chooser.set_input_files(tmp_path / "text.txt")
+    page.get_by_text("This file is not a picture.").wait_for()
+    drop(page, ".sheet", [tmp_path / "mine.png"])
+    page.get_by_text('found={"ids": [7, 3, 11], "name": "mine.png"}').wait_for()
+
+
+def test_the_trash_says_how_long_it_keeps_and_puts_back(show: Open, world: World) -> None:
+    page = show("trash")
+    expect(page.locator(".cell").nth(0)).to_contain_text("29 days left")
+    expect(page.locator(".cell").nth(1)).to_contain_text("kept for a version")
+    page.locator(".cell").nth(0).click()
+    page.get_by_role("button", name="Put back").click()
+    saved(page)
+    expect(page.locator(".cell").nth(0)).to_be_hidden()
+    assert world.state["applied"] == [1]

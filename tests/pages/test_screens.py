@@ -61,7 +61,7 @@ def test_a_dataset_shows_its_counts_its_labels_and_how_good_its_first_model_is(v
     assert "Gets 93 of 100 right, give or take 3, on 75 pictures" in words(app)
     [filter_] = [one for one in app.get("pills") if one.proto.label == "Label"]
     chips = [option.content for option in filter_.proto.options]
-    assert chips == ["All 78", "apple 70", "pear 5", "No label 3"]
+    assert chips == ["All 78", "apple 70", "pear 5", "No label 3", "In doubt 1"]
 
 
 def test_a_page_in_the_address_shows_that_page(visit: Visit, studio: Studio) -> None:

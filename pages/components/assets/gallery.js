@@ -1,8 +1,8 @@
 // The contact sheet and the labelling screen: the same pictures, selection and queue, two ways to look at them.
 
 export async function mount(kit, context) {
-  const [{ queueOf }, sheet, desk] = await Promise.all(
-    ["queue.js", "gallery_sheet.js", "gallery_desk.js"].map((name) => import(context.at(name))));
+  const [{ queueOf }, sheet, desk, { selectionBar }, { largePicture }, { byExample }] = await Promise.all(
+    ["queue.js", "gallery_sheet.js", "gallery_desk.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js"].map((name) => import(context.at(name))));
   const { el, button, icon, notice, plural } = kit;
   let data = context.data;
   const queue = queueOf(kit, data.dataset_id);
@@ -22,24 +22,27 @@ export async function mount(kit, context) {
   const shown = (id) => Object.assign({}, images.get(id), ...queue.pending(id).map(({ revision, ...patch }) => patch));
 
   const model = {
-    kit, undo, state, shown, conflicts,
+    kit, undo, state, shown, conflicts, selectionBar, largePicture, byExample,
     get data() { return data; },
     get labels() { return data.labels; },
     pending: (id) => queue.pending(id).length > 0,
     color: (name) => data.labels.find((label) => label.name === name)?.color,
-    label(ids, name) {
+    label(target, name) {
       if (name !== null) learn(name);
-      act("relabel", ids.filter((id) => shown(id).label !== name), { label: name });
+      act("relabel", target.where ? target : target.filter((id) => shown(id).label !== name), { label: name });
     },
-    remove: (ids) => act("delete", ids, { deleted: true }),
-    split: (ids, split) => act("split", ids, { split }),
+    remove: (target) => act("delete", target, { deleted: true }),
+    restore: (target) => act("restore", target, { deleted: false }),
+    split: (target, split) => act("split", target, { split }),
     undoLast: () => queue.undo(),
     trigger: context.trigger,
   };
 
-  function act(kind, ids, patch) {
-    ids.forEach((id) => conflicts.delete(id));
-    if (ids.length) queue.push(kind, ids.map((id) => ({ image_id: id, ...patch })));
+  /** `target`: ids, or {where}: all that match, over all pages. */
+  function act(kind, target, patch) {
+    if (target.where) return queue.push(kind, [], { where: target.where, to: patch });
+    target.forEach((id) => conflicts.delete(id));
+    if (target.length) queue.push(kind, target.map((id) => ({ image_id: id, ...patch })));
   }
 
   /** A new label has its colour at once: the next one in the palette, as the server will give it. */
@@ -60,7 +63,7 @@ export async function mount(kit, context) {
       outcome.conflicts.forEach((id) => conflicts.add(id));
       if (outcome.conflicts.length) say(conflicted(outcome.conflicts.length));
       clearTimeout(timer);
-      timer = setTimeout(report, 800, outcome.stale);
+      timer = setTimeout(report, entry?.where || outcome.many ? 0 : 800); // the page knows more than is on screen
     }
     if (refusal) say(refusal);
     saving();

@@ -90,6 +90,7 @@ export function icon(name) {
 }
 const ICONS = {
   tray: "M3 14v5a1 1 0 0 0 1 1h16a1 1 0 0 0 1-1v-5M12 3v12M7 8l5-5 5 5",
+  like: "M4 4h7v7H4zM13 13h7v7h-7zM15 4l5 0 0 5M20 4l-7 7",
   check: "M4 12.5l5 5L20 6.5",
   cross: "M6 6l12 12M18 6L6 18",
   warn: "M12 4L2.5 20h19zM12 10v5M12 17.5v.5",
@@ -160,6 +161,13 @@ export function duration(s) {
   return `about ${plural(hours, "hour")}${hours < 5 && rest ? ` ${plural(rest, "minute")}` : ""}`;
 }
 
+/** How long ago a time was, in seconds since the epoch: "5 minutes ago". */
+export function ago(then) {
+  const s = Math.max(0, Date.now() / 1000 - then);
+  const [size, noun] = [[86400, "day"], [3600, "hour"], [60, "minute"]].find(([unit]) => s >= unit) ?? [];
+  return size ? `${plural(Math.floor(s / size), noun)} ago` : "just now";
+}
+
 /** A random word that makes a request recognisable when it comes again. */
 export const token = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
@@ -190,4 +198,4 @@ const glow = (value, veil) => {
   return [Math.round(18 + 237 * v ** 0.8), Math.round(14 + 206 * v ** 2.2), Math.round(12 + 120 * v ** 5), Math.round(veil + (160 - veil) * v)];
 };
 
-const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, token, chip, notice, button, paintHeat };
+const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, ago, token, chip, notice, button, paintHeat };

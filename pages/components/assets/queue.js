@@ -30,9 +30,10 @@ class Queue {
     if (!(this.revisions.get(id) > revision)) this.revisions.set(id, revision);
   }
 
-  push(kind, changes) {
+  /** With `more` {where, to} instead of changes: all that match. */
+  push(kind, changes, more = {}) {
     const token = this.kit.token();
-    const entry = { key: `${this.prefix}${Date.now()}-${String(this.entries.length).padStart(5, "0")}-${token}`, token, kind, changes };
+    const entry = { key: `${this.prefix}${Date.now()}-${String(this.entries.length).padStart(5, "0")}-${token}`, token, kind, changes, ...more };
     this.store(entry);
     this.entries.push(entry);
     this.tell();
@@ -57,9 +58,9 @@ class Queue {
     return this.entries.flatMap(({ changes = [] }) => changes.filter((change) => change.image_id === id));
   }
 
-  store({ key, token, kind, changes }) {
+  store({ key, ...entry }) {
     try {
-      localStorage.setItem(key, JSON.stringify({ token, kind, changes }));
+      localStorage.setItem(key, JSON.stringify(entry));
     } catch {
       // A full or forbidden storage: the change is still sent, only a closed tab would lose it.
     }
@@ -91,8 +92,8 @@ class Queue {
   send(entry) {
     for (const change of entry.changes) change.revision ??= this.revisions.get(change.image_id) ?? null;
     this.store(entry); // as it is sent, so that a resend after a reload is the very same
-    const { token, kind, changes } = entry;
-    return this.persist(() => this.post(`/api/datasets/${this.dataset}/changes`, { token, kind, changes }));
+    const { key, changes, ...rest } = entry;
+    return this.persist(() => this.post(`/api/datasets/${this.dataset}/changes`, rest.where ? rest : { ...rest, changes }));
   }
 
   async takeBack() {

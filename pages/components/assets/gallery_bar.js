@@ -1,0 +1,78 @@
+// What can be done with the selected pictures: the same bar for the contact sheet and for the map.
+//
+// `target()` is what is meant: ids of pictures on screen, or {where, count}: all that match, over all pages.
+
+export function selectionBar(model, node, { target, size, clear, idle = () => [], beside = () => [], after = () => {} }) {
+  const { el, button, icon, count } = model.kit;
+  const trash = () => model.data.mode === "trash";
+
+  function draw() {
+    const n = size();
+    const rest = el("div.rest", {}, model.state, model.undo);
+    if (!n) return node.replaceChildren(...idle(), rest);
+    node.replaceChildren(el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices()),
+      button("plain", "Clear", clear), rest);
+  }
+
+  const putBack = () => [button("primary", [icon("undo"), "Put back"], () => (model.restore(target()), after("restore")))];
+
+  function choices() {
+    const some = model.labels.slice(0, 9).map((label, at) =>
+      button("label", [chipLike(label), el("kbd", {}, `${at + 1}`)], () => labelWith(at), { title: `${label.name}: key ${at + 1}` }));
+    return [el("div.labels", {}, some), more(), button("", [icon("bin"), "Delete"], remove, { title: "Delete key" })];
+  }
+
+  const chipLike = ({ name, color }) => el("span.mini", {}, el("i.dot", { style: { "--c": color } }), el("span.name", {}, name));
+
+  function labelWith(at) {
+    const label = model.labels[at];
+    if (!label || !size() || trash()) return;
+    model.label(target(), label.name);
+    after("label");
+  }
+
+  function remove() {
+    if (!size() || trash()) return;
+    const gone = target();
+    after("remove"); // before the pictures go: what follows them is still known
+    model.remove(gone);
+  }
+
+  /** Labels beyond the ninth, a new one, none at all, and what the pictures are used for. */
+  function more() {
+    const option = (value, text) => el("option", { value }, text);
+    const group = (label, ...options) => Object.assign(el("optgroup", {}, ...options), { label });
+    const uses = { auto: "Darkroom decides", train: "Training", validation: "Validation", test: "Testing" };
+    const menu = el("select", { title: "More to do with the selected pictures" }, option("", "More"),
+      group("Label", model.labels.slice(9).map(({ name }, at) => option(`at ${at + 9}`, name)),
+        option("new", "New label\u2026"), option("none", "Take the label away")),
+      group("Use for", Object.entries(uses).map(([value, text]) => option(`use ${value}`, text))));
+    menu.onchange = () => {
+      const [what, which] = menu.value.split(" ");
+      if (what === "new") return menu.replaceWith(naming());
+      if (what === "none") model.label(target(), null);
+      if (what === "at") labelWith(Number(which));
+      if (what === "use") model.split(target(), which);
+      draw();
+    };
+    return menu;
+  }
+
+  function naming() {
+    const input = el("input.new", { type: "text", placeholder: "New label, then Enter", maxLength: 100 });
+    input.onkeydown = (event) => {
+      event.stopPropagation();
+      const name = input.value.trim();
+      if (event.key === "Enter" && name) {
+        model.label(target(), name);
+        draw();
+        after("named");
+      }
+      if (event.key === "Escape") draw();
+    };
+    setTimeout(() => input.focus());
+    return input;
+  }
+
+  return { draw, labelWith, remove };
+}
