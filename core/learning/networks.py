@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from core import architectures
 from core.learning.backbone import load_backbone
+from core.learning.convolutions import quicken
 from core.recipe import Recipe
 
 
@@ -28,7 +29,6 @@ class Network(nn.Module):
 
     body: nn.Module
     last: nn.Linear  # its inputs are the vector
-    frozen_norm = False  # batch norm keeps the statistics it came with
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits (N, K) of normalised pixels (N, C, S, S)."""
@@ -42,14 +42,6 @@ class Network(nn.Module):
         """Logits (N, K) and the class map (N, h, w) of the most likely label alone, where that is cheaper."""
         logits, _, maps = self.answer(pixels)
         return logits, maps[torch.arange(len(maps), device=maps.device), logits.argmax(1)]
-
-    def train(self, mode: bool = True) -> Network:
-        super().train(mode)
-        if self.frozen_norm:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        return self
 
     def load_head(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
         """Begins with this last layer, (K, D) and (K,)."""
@@ -156,6 +148,7 @@ class MobileNet(Hidden):
     def __init__(self, labels: int, dropout: float) -> None:
         network = timm.create_model("mobilenetv3_small_100")
         assert isinstance(network, MobileNetV3)
+        quicken(network)
         head = cast(nn.Conv2d, network.conv_head)
         assert head.bias is not None
         super().__init__(Features(network), (head.in_channels, 1, 1), head.out_channels, labels, "hardswish", dropout)
@@ -204,9 +197,7 @@ def build(architecture: str, labels: int, recipe: Recipe) -> Network:
         torch.default_generator.manual_seed(recipe.seed)
         match card.name:
             case "efficientnet-lite0":
-                pooled = Pooled(Features(load_backbone(labels, side)), 1280, labels, recipe.dropout)
-                pooled.frozen_norm = True  # batches of a few pictures would spoil what a million gave
-                return pooled
+                return Pooled(Features(load_backbone(labels, side)), 1280, labels, recipe.dropout)
             case "resnet18":
                 return Pooled(Features(timm.create_model("resnet18")), 512, labels, recipe.dropout)
             case "mobilenetv3-small":

@@ -45,4 +45,4 @@ def test_fixed_padding_computes_what_the_original_does(side: int) -> None:
     inputs = torch.randn(1, 3, side, side)
 
     with torch.inference_mode():
-        assert torch.allclose(fixed(inputs), original(inputs), atol=1e-5)
+        assert torch.allclose(fixed(inputs), original(inputs), atol=1e-4)
