@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,20 @@ class Server:
         return float(times.user + times.system)
 
     def get(self, path: str) -> Any:
+        return self._ask("GET", path)
+
+    def post(self, path: str, content: bytes = b"{}", kind: str = "application/json") -> Any:
+        return self._ask("POST", path, content, {"content-type": kind, "x-darkroom": "1"})
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("GET", path)
-            return json.loads(connection.getresponse().read())
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            content = json.loads(answer.read())
+            if answer.status >= 400:
+                sys.exit(f"{method} {path}: {answer.status} {content}")
+            return content
         finally:
             connection.close()
 
