@@ -7,8 +7,6 @@ changed since the last fit? It keeps nothing that it could not ask again, so kil
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from core import surveys, trash, uploads
 from core.embedded import open_studio
@@ -27,6 +24,7 @@ from core.errors import NotFound, StudioError, Unavailable
 from core.index.backbone import SIDE, Backbone, usable_cores
 from core.index.fitting import fit_dataset, sweep
 from core.records import RunState
+from core.running.alone import alone, when_told_to_end
 from core.studio import Pixels, Studio
 
 BATCH = 64  # pictures between two entries in the database; half a second of work
@@ -39,7 +37,6 @@ RUNS_S = 2.0  # how often we look whether a run trains
 SWEEP_S = 120.0
 PAUSE_S = 2.0  # after something went wrong
 RETRY_S = 10.0  # before a fit that failed is tried again
-LOCK_S = 3.0  # somebody who looks whether the lock is free holds it for an instant
 NICENESS = 2  # the web process goes first
 FIRST_LOOK = 100  # pictures after which a dataset gets a first model while the others wait; then 4 times as many
 ACTIVE = (RunState.STARTING, RunState.RUNNING)
@@ -283,22 +280,14 @@ class Process:
                 time.sleep(PAUSE_S)
 
 
+def serve(studio: Studio) -> None:
+    process = Process(studio)
+    when_told_to_end(process.stop)
+    process.run()
+
+
 def main() -> int:
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    studio = open_studio()
-    try:
-        with FileLock(studio.files.lock("indexer")).acquire(timeout=LOCK_S):
-            process = Process(studio)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, process.stop)
-            process.run()
-    except Timeout:
-        log.info("another indexer works here; this one leaves")
-    finally:
-        studio.decoder.close()
-    return 0
+    return alone(open_studio(), "indexer", serve, NICENESS)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
 import threading
 import time
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from core.embedded import open_studio
@@ -28,6 +26,7 @@ from core.imaging.pool import DecoderPool
 from core.index.neighbours import Neighbours
 from core.index.sessions import Outputs, Sessions
 from core.records import Answer, Model, ModelKind, Neighbour, Ranked
+from core.running.alone import alone, when_told_to_end
 from core.running.calls import (
     HEADER_LIMIT_BYTES,
     Address,
@@ -43,7 +42,6 @@ DECODERS = 2
 BEAT_S = 5.0
 LOOK_S = 0.1  # how soon a new model is noticed, and made ready before anybody asks
 READY = 3  # newest models that are made ready
-LOCK_S = 3.0  # somebody who looks whether the lock is free holds it for an instant
 BACKLOG = 128
 
 log = logging.getLogger("predictor")
@@ -240,8 +238,7 @@ def serve(studio: Studio) -> None:
     decoder = DecoderPool(DECODERS, studio.settings.picture_limit_bytes)
     predicting = Predicting(studio, decoder)
     process = Process(studio, predicting)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, process.stop)
+    when_told_to_end(process.stop)
     server = Server(studio, predicting)
     write_address(studio.files, server.address)
     try:
@@ -252,16 +249,7 @@ def serve(studio: Studio) -> None:
 
 
 def main() -> int:
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
-    studio = open_studio()
-    try:
-        with FileLock(studio.files.lock("predictor")).acquire(timeout=LOCK_S):
-            serve(studio)
-    except Timeout:
-        log.info("another predictor works here; this one leaves")
-    finally:
-        studio.decoder.close()
-    return 0
+    return alone(open_studio(), "predictor", serve)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,16 @@ vectors and labels and writes surveys, nothing else, and may be killed at any mo
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from core.embedded import open_studio
 from core.errors import NotFound, StudioError
 from core.records import Dataset, Survey
+from core.running.alone import alone, when_told_to_end
 from core.studio import Studio
 
 Tell = Callable[[float], None]  # how far it is, 0..1; raises Interrupted
@@ -30,7 +27,6 @@ BEAT_S = 2.0
 TELL_S = 0.5
 POLL_S = 0.2
 IDLE_S = 20.0  # it leaves, and gives its memory back
-LOCK_S = 3.0  # somebody who looks whether the lock is free holds it for an instant
 LONGEST_S = 3600.0  # a survey that takes longer hangs: no heartbeat, and the scheduler starts anew
 NICENESS = 10  # whatever a person waits for goes first
 PAUSE_S = 2.0  # after something went wrong
@@ -141,22 +137,14 @@ class Process:
             time.sleep(BEAT_S)
 
 
+def serve(studio: Studio) -> None:
+    process = Process(studio)
+    when_told_to_end(process.stop)
+    process.run()
+
+
 def main() -> int:
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    studio = open_studio()
-    try:
-        with FileLock(studio.files.lock("surveyor")).acquire(timeout=LOCK_S):
-            process = Process(studio)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, process.stop)
-            process.run()
-    except Timeout:
-        log.info("another surveyor works here; this one leaves")
-    finally:
-        studio.decoder.close()
-    return 0
+    return alone(open_studio(), "surveyor", serve, NICENESS)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "core/learning": {"torch", "torchvision", "timm", "onnx", "safetensors"},
     "core/trainer.py": {"torch"},  # where torch and storage meet
-    "core/scheduler.py": {"filelock"},  # there is one of each of these four
-    "core/surveyor.py": {"filelock"},
-    "core/indexer.py": {"filelock"},
-    "core/predictor.py": {"filelock", "multiprocessing"},  # the other end of the wire
+    "core/scheduler.py": {"filelock"},  # there is one
+    "core/predictor.py": {"multiprocessing"},  # the other end of the wire
     "core/graphs.py": {"onnx"},
     "core/bundles.py": {"safetensors"},
     "core/imaging": {"PIL", "pillow_heif", "subprocess"},  # its decoding children
