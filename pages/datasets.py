@@ -9,7 +9,7 @@ import streamlit as st
 from core import datasets, models
 from core.records import Dataset, Label
 from core.studio import Studio, Where
-from pages import pictures, studio
+from pages import merging, pictures, studio, versions
 from pages.components.uploader import just_added, uploader
 from pages.parts import frame, instant, links, markup, pickers, states, tiles
 from pages.parts.text import count
@@ -18,6 +18,7 @@ from pages.parts.theme import label_colour
 # Name in the address -> name on the screen, and what draws it.
 VIEWS: dict[str, tuple[str, Callable[[Studio, Dataset, Sequence[Label]], None]]] = {
     "pictures": ("Pictures", pictures.draw),
+    "versions": ("Versions", versions.draw),
 }
 darkroom = studio()
 
@@ -27,11 +28,16 @@ def page() -> None:
         return one(datasets.get(darkroom, dataset_id))
     everything = datasets.all_of(darkroom)
     frame.head("Datasets", "Pictures with labels. A first model learns from them by itself, within seconds.")
+    if st.query_params.get("merge") and len(everything) > 1:
+        return merging.draw(darkroom, everything)
     if not everything or st.query_params.get("new") or just_added("new"):
         if done := uploader("new", None):
             st.switch_page("pages/datasets.py", query_params={"dataset": str(done["dataset_id"])})
     else:
-        links.go("New dataset", "datasets", "add", "primary", new=1)
+        with st.container(horizontal=True):
+            links.go("New dataset", "datasets", "add", "primary", new=1)
+            if len(everything) > 1:
+                links.go("Merge datasets", "datasets", "merge", "secondary", merge=1)
     with st.grid(min(max(len(everything), 2), 3), min_column_width=300):
         for dataset in everything:
             best = models.best(darkroom, dataset.id)
