@@ -189,7 +189,7 @@ def _training(studio: Studio, server: worlds.Server, wish: argparse.Namespace) -
     worlds.until(lambda: server.get(f"/api/runs/{run.id}/curve?since=-1")["points"], 180)
     print(f"click to first point of the curve: {time.perf_counter() - began_s:.1f} s (cold trainer)")
     cpu_s, began_s = server.cpu_s, time.monotonic()
-    seen = viewers.watch(server.port, "training", f"run={run.id}", wish.viewers, wish.seconds)
+    seen = viewers.watch(server.port, "train", f"run={run.id}", wish.viewers, wish.seconds)
     share = (server.cpu_s - cpu_s) / (time.monotonic() - began_s)
     p50, p95 = seen.median * 1000, seen.percentile(0.95) * 1000
     print(f"page with {wish.viewers} viewers during training: p50 {p50:.0f} ms, p95 {p95:.0f} ms, {seen.failed} failed")

@@ -26,6 +26,7 @@ class Watcher:
         self._files, self._store, self._run = files, store, run
         self._context, self._device = context, device
         self._process = process.Gauges()
+        self._gauged: dict[str, float] = {}
 
     # ---- the film strip
 
@@ -64,12 +65,15 @@ class Watcher:
         self._context.say("machine", {**process.machine(), **gauges.machine(self._device)})
 
     def gauged(self) -> dict[str, float]:
-        """Memory and how busy, about once a second: of the device where it tells, else of this process."""
-        if not self._process.due():
-            return {}
-        own_mb, share = self._process.read()
-        if self._device.type == "cpu":
-            return {"memory_mb": own_mb, "utilisation": share}
-        memory_mb, busy = gauges.memory_mb(self._device), gauges.utilisation(self._device)
-        found = {"memory_mb": memory_mb, "utilisation": busy}
-        return {key: value for key, value in found.items() if value is not None}
+        """Memory and how busy: of the device where it tells, else of this process.
+
+        Looked at once a second, told with every point: which rows a run has must not depend on the clock.
+        """
+        if not self._gauged or self._process.due():
+            own_mb, share = self._process.read()
+            if self._device.type == "cpu":
+                self._gauged = {"memory_mb": own_mb, "utilisation": share}
+            else:
+                found = {"memory_mb": gauges.memory_mb(self._device), "utilisation": gauges.utilisation(self._device)}
+                self._gauged = {key: value for key, value in found.items() if value is not None}
+        return self._gauged
