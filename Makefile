@@ -45,6 +45,7 @@ fix: setup
 
 bench: setup
 	$(BIN)/python benchmarks/path.py
+	$(BIN)/python benchmarks/seen.py
 
 screenshots: setup
 	$(BIN)/python -m tests.screenshots

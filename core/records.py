@@ -308,6 +308,9 @@ class Event:
     data: dict[str, Any]
 
 
+CLOCKED = ("images_per_s", "memory_mb", "utilisation")  # metrics of the machine: their values differ from run to run
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     step: int
