@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pages.components.mounting import component
 
-_mount = component("filmstrip", triggers=(), min_height=80)
+_mount = component("filmstrip", triggers=(), min_height=1)
 
 
 def filmstrip(key: str, run_id: int, colors: Sequence[str], live: bool, refresh_s: float = 2.0) -> None:

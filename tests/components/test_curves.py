@@ -144,3 +144,14 @@ def test_what_it_takes_of_the_machine_is_folded_until_somebody_asks(show: Open) 
 def test_the_coach_speaks_below_the_progress(show: Open) -> None:
     page = show("run=2")
     expect(page.get_by_role("status")).to_contain_text("It is learning: epoch 12. Nothing to do.")
+
+
+def test_a_young_run_has_the_room_it_needs_and_an_old_one_all_of_it(show: Open, world: World) -> None:
+    world.reset(steps_a_poll=1)
+    page = show("run=1&every=0.2")
+    page.locator(".main-svg").first.wait_for()
+    assert page.locator(".plot").first.evaluate(RANGE)[1] == pytest.approx(5.15)
+    world.faults(steps_a_poll=100)
+    page.wait_for_function(
+        "([plot]) => plot._fullLayout.xaxis.range[1] > 12", arg=[page.locator(".plot").first.element_handle()]
+    )

@@ -112,7 +112,7 @@ export function chart({ el }, what) {
       traces.push({ x: [run.best.epoch], y: [y], type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false,
         marker: { symbol: "circle-open", size: 17, color: ink, line: { width: 2, color: ink } } });
       const below = what.val === "val_accuracy", early = run.best.epoch < 0.1 * epochs;
-      notes.push({ x: run.best.epoch, y: at(y), text: `best ${y.toFixed(what.digits)}${what.unit ?? ""}`, showarrow: false, yshift: below ? -24 : 24,
+      notes.push({ x: run.best.epoch, y: at(y), text: `best ${y < 1e4 ? y.toFixed(what.digits) : y.toExponential(1)}${what.unit ?? ""}`, showarrow: false, yshift: below ? -24 : 24,
         font: { color: ink, size: 13 }, xanchor: run.best.epoch > 0.85 * epochs ? "right" : early ? "left" : "center" });
     }
 

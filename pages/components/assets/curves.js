@@ -169,7 +169,7 @@ export async function mount(kit, context) {
     const active = ACTIVE.includes(run.state);
     badge.replaceChildren(el("i"), STATES[run.state] ?? run.state);
     badge.dataset.state = run.state;
-    const share = run.total_steps ? run.step / run.total_steps : 0;
+    const share = run.state === "succeeded" ? 1 : run.total_steps ? run.step / run.total_steps : 0; // it may end early
     fill.style.width = percent(share, 1).replace(" ", "");
     bar.setAttribute("aria-valuenow", Math.round(100 * share));
     bar.dataset.state = run.state;
@@ -185,7 +185,7 @@ export async function mount(kit, context) {
     for (const one of [...charts, ...gauges]) one.say(waiting);
     controls.node.hidden = more.hidden = lines.empty;
     if (waiting !== null) return;
-    const epochs = Math.max(run.epochs, ...[...others.values()].map((other) => other.epochs));
+    const epochs = room(Math.max(run.epochs, ...[...others.values()].map((other) => other.epochs)));
     const common = { root: context.root, run, lines, others: [...others.values()], colors: data.colors, keep: liked.keep, log: liked.log, epochs };
     for (const one of charts) one.paint(Plotly, common);
     if (!more.open) return;
@@ -196,6 +196,14 @@ export async function mount(kit, context) {
     const device = run.device && run.device !== "cpu" ? "GPU" : "processor";
     gauges[2].node.querySelector("h4").textContent = device === "GPU" ? "GPU memory" : "Memory of the training";
     gauges[3].node.querySelector("h4").textContent = device === "GPU" ? "GPU in use" : "Processor in use";
+  }
+
+  /** Epochs that the axis has room for: while a long run is young, not all of them, else its curve were a line upright. */
+  function room(all) {
+    const done = Math.max(...[...others.values()].map((other) => other.epochs), run.epoch + 1);
+    let epochs = 5;
+    while (epochs < 1.1 * done) epochs *= 2;
+    return FINAL.includes(run.state) || 1.6 * epochs > all ? all : epochs;
   }
 
   const figure = (name, value) => el("div.figure", {}, el("span.quiet", {}, name), el("b", {}, value));
