@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core import layouts, names
+from core import layouts, names, tables
 from core.layouts import Place
 from core.records import Split
 
@@ -63,6 +63,7 @@ class Table:
     rows: int
     unknown: int  # rows whose file is not in the upload
     torn: int  # rows that say another label for a picture than an earlier one
+    ours: bool = False  # an export wrote it: every word of it counts, auto included
 
     def matches(self, pictures: int) -> bool:
         """It is about these pictures: a tenth of them at least are in it."""
@@ -89,12 +90,27 @@ def read(file: Path, path: str, pictures: Iterable[str]) -> Table | None:
     if len(rows) < 1:
         return None
     finder = _Finder(pictures, PurePosixPath(path.replace("\\", "/")).parent.as_posix())
+    if tuple(rows[0]) == tables.HEADER:
+        return _ours(file, path, finder)
     columns = _named_columns(rows[0])
     if columns:
         rows = rows[1:]
     elif not (columns := _fitting_columns(rows, finder)):
         return None
     return _placed(path, rows, columns, finder)
+
+
+def _ours(file: Path, path: str, finder: _Finder) -> Table | None:
+    """The table of an export, cell by cell as it was written."""
+    rows = tables.read(file.read_bytes().decode("utf-8-sig", "replace")).values()
+    found = {finder.find(row.file): row for row in rows}
+    places = {
+        picture: Place(names.clean(row.label or "") or None, row.split, row.origin, row.name)
+        for picture, row in found.items()
+        if picture is not None
+    }
+    unknown = sum(finder.find(row.file) is None for row in rows)
+    return Table(path, places, len(rows), unknown, 0, ours=True) if places else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,8 @@ class Place:
 
     label: str | None
     split: Split
+    origin: str = ""  # only a table of our own says these two:
+    name: str = ""  # the path it was first uploaded with
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,8 @@ class UploadItem:
     height: int = 0
     format: str = ""
     reason: str | None = None  # a sentence, when refused or ignored
+    origin: str = ""  # name of the dataset it came from, where an export of ours says so
+    name: str = ""  # the path it was first uploaded with, likewise
 
     @property
     def folder(self) -> str:

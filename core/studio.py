@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.layouts import Place
 from core.records import (
     Action,
     Answer,
@@ -406,8 +407,8 @@ class UploadStore(Protocol):
     def place(self, upload_id: str, folders: Mapping[str, tuple[str | None, Split]]) -> None:
         """Gives every item of a folder its label and split."""
 
-    def place_each(self, upload_id: str, paths: Mapping[str, tuple[str | None, Split]]) -> None:
-        """Gives single items their label and split."""
+    def place_each(self, upload_id: str, paths: Mapping[str, Place]) -> None:
+        """Gives single items their label and split, and what else is known of them."""
 
     def labels(self, upload_id: str) -> list[tuple[str | None, Split, int]]:
         """How many accepted items there are of each label and split."""

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core import datasets, exports, tables, versions, zips
+from core import datasets, exports, tables, uploads, versions, zips
 from core.errors import NotFound, Refused
 from core.records import Split
 from core.studio import Change, NewImage, Studio, Where
-from tests.worlds import png
+from tests.worlds import make_studio, png
 
 CANARY = "CANARY-52.5163N"
 
@@ -229,3 +229,34 @@ def test_an_export_is_written_to_a_folder_or_a_zip_and_never_over_anything(studi
 def test_an_empty_dataset_says_that_there_is_nothing(studio: Studio) -> None:
     with pytest.raises(Refused, match="nothing to export"):
         exports.plan(studio, datasets.create(studio, "empty").id)
+
+
+def test_importing_an_export_elsewhere_gives_the_same_dataset_and_the_same_export(
+    studio: Studio, tmp_path: Path
+) -> None:
+    given = [
+        *pets(Given(located("JPEG", 2), "b.jpg", "sea", Split.TEST, "trip", "JPEG")),
+        Given(located("TIFF", 3), "b.tif", "sea", Split.TRAIN, "trip", "TIFF"),
+        Given(located("JPEG", 4), "b.jpg", "sea", Split.TEST, "", "JPEG"),
+        Given(png(seed=77), "odd/=1.png", "=1+1"),
+        Given(png(seed=79), "odd/con.png", "con", Split.VALIDATION),
+        Given(png(seed=78), "odd/loose.png", None),
+    ]
+    first = fill(studio, "first", given)
+    exports.write(studio, exports.plan(studio, first), tmp_path / "first.zip")
+    elsewhere = make_studio(tmp_path / "elsewhere", studio.decoder)
+    imported = uploads.import_path(elsewhere, tmp_path / "first.zip", "first").dataset
+    assert imported is not None
+    assert said(elsewhere, imported.id) == said(studio, first)
+    exports.write(elsewhere, exports.plan(elsewhere, imported.id), tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "first.zip").read_bytes()
+    exports.write(studio, exports.plan(studio, first), tmp_path / "folder")
+    unpacked = uploads.import_path(elsewhere, tmp_path / "folder", "unpacked").dataset
+    assert unpacked is not None and said(elsewhere, unpacked.id) == said(studio, first)
+
+
+def said(studio: Studio, dataset_id: int) -> list[tuple[str, str | None, Split, str]]:
+    images = studio.store.images.page(dataset_id, Where(), 0, 1000)
+    return sorted((one.name, one.label, one.split, one.origin) for one in images if one.label) + [
+        (one.name, None, one.split, one.origin) for one in images if one.label is None
+    ]

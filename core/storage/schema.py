@@ -170,6 +170,8 @@ upload_item = Table(
     Column("height", Integer, nullable=False),
     Column("format", String, nullable=False),
     Column("reason", String),
+    Column("origin", String, nullable=False, default=""),
+    Column("name", String, nullable=False, default=""),
     UniqueConstraint("upload_id", "path"),
     Index("upload_item_by_state", "upload_id", "state", "id"),
     Index("upload_item_by_sha", "sha256"),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, exists, func, or_, select, update
 
 from core.errors import NotFound
+from core.layouts import Place
 from core.records import ItemState, Split, Upload, UploadItem, UploadState
 from core.storage.database import Database, chunks, now
 from core.storage.images import want_vectors
@@ -131,15 +132,17 @@ class Uploads:
         return {row["folder"]: row["n"] for row in rows}
 
     def place(self, upload_id: str, folders: Mapping[str, tuple[str | None, Split]]) -> None:
-        self._place(upload_id, upload_item.c.folder, folders)
+        rows = [{"the_place": place, "label": label, "split": str(split)} for place, (label, split) in folders.items()]
+        self._place(upload_id, upload_item.c.folder, ("label", "split"), rows)
 
-    def place_each(self, upload_id: str, paths: Mapping[str, tuple[str | None, Split]]) -> None:
-        self._place(upload_id, upload_item.c.path, paths)
+    def place_each(self, upload_id: str, paths: Mapping[str, Place]) -> None:
+        names = ("label", "split", "origin", "name")
+        rows = [{"the_place": path, **{name: getattr(place, name) for name in names}} for path, place in paths.items()]
+        self._place(upload_id, upload_item.c.path, names, [{**row, "split": str(row["split"])} for row in rows])
 
-    def _place(self, upload_id: str, column: Any, places: Mapping[str, tuple[str | None, Split]]) -> None:
+    def _place(self, upload_id: str, column: Any, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
         mine = (upload_item.c.upload_id == upload_id) & (column == bindparam("the_place"))
-        statement = update(upload_item).where(mine).values(label=bindparam("label"), split=bindparam("split"))
-        rows = [{"the_place": place, "label": label, "split": str(split)} for place, (label, split) in places.items()]
+        statement = update(upload_item).where(mine).values({name: bindparam(name) for name in names})
         with self._db.write() as connection:
             if rows:
                 connection.execute(statement, rows)

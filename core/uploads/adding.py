@@ -71,7 +71,7 @@ def add(studio: Studio, upload_id: str, summary: str = "", budget_s: float = 360
     summary = summary or f"Added {sum(counts.values()):,} pictures"
     ends_at, added = time.monotonic() + budget_s, upload.added
     for label, piece in _pieces(studio, upload):
-        new = [NewImage(str(i.sha256), i.path, label, i.split, i.width, i.height, i.format, i.bytes) for i in piece]
+        new = [_new(item, label) for item in piece]
         outcome = studio.store.images.add(dataset_id, new, studio.who, summary, f"upload {upload_id}")
         if outcome.action:
             added = outcome.action.images
@@ -82,6 +82,10 @@ def add(studio: Studio, upload_id: str, summary: str = "", budget_s: float = 360
     studio.store.uploads.move(upload_id, _WORKING, UploadState.ADDED, dataset_id)
     shutil.rmtree(studio.files.upload(upload_id), ignore_errors=True)
     return dataset_id, added
+
+
+def _new(i: UploadItem, label: str | None) -> NewImage:
+    return NewImage(str(i.sha256), i.name or i.path, label, i.split, i.width, i.height, i.format, i.bytes, i.origin)
 
 
 def _pieces(studio: Studio, upload: Upload) -> Iterator[tuple[str | None, list[UploadItem]]]:

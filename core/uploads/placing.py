@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -75,7 +76,7 @@ def _write(studio: Studio, upload_id: str, kind: Kind, reading: layouts.Reading,
     keep = kind in (Kind.FOLDERS, Kind.OUTER)
     store.place(upload_id, {folder: (p.label if keep else None, p.split) for folder, p in places.items()})
     for some in chunks(list(_each(studio, upload_id, kind, reading, tables)), _PAGE):
-        store.place_each(upload_id, {path: (place.label, place.split) for path, place in some})
+        store.place_each(upload_id, dict(some))
 
 
 def _each(
@@ -87,9 +88,9 @@ def _each(
         for table in reversed(tables):  # of two tables that name a picture, the first one counts: it is written last
             for path, place in table.places.items():
                 split = place.split
-                if split is Split.AUTO:
+                if split is Split.AUTO and not table.ours:
                     split = reading.places[folder_of[path]].split
-                yield path, Place(place.label, split)
+                yield path, replace(place, split=split)
     elif kind is Kind.NAMES:
         for item in _pictures(studio, upload_id):
             yield item.path, Place(layouts.named_label(item.path), reading.places[item.folder].split)
