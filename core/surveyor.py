@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.embedded import open_studio
+from core.enough import KIND as ENOUGH
 from core.errors import NotFound, StudioError
+from core.index import advising
 from core.records import Dataset, Survey
 from core.running.alone import alone, when_told_to_end
 from core.studio import Studio
@@ -22,7 +24,9 @@ from core.studio import Studio
 Tell = Callable[[float], None]  # how far it is, 0..1; raises Interrupted
 Compute = Callable[[Studio, Dataset, Tell], Mapping[str, Any]]
 
-KINDS: dict[str, Compute] = {}
+KINDS: dict[str, Compute] = {
+    ENOUGH: advising.survey,
+}
 BEAT_S = 2.0
 TELL_S = 0.5
 POLL_S = 0.2

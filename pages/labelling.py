@@ -1,20 +1,24 @@
-"""Label: one large picture after another, unlabelled ones first, then those whose label is in doubt."""
+"""Label: pictures without a label, the most useful ones first; then those whose label is in doubt."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core import datasets, findings, models
+from core import datasets, enough, labelling, models
+from core.labelling import Order
 from core.records import Dataset
 from core.studio import Where
 from pages import studio
-from pages.components.gallery import gallery
-from pages.parts import frame, links, pickers, states
+from pages.components.desk import desk
+from pages.parts import frame, links, markup, pickers, states
 from pages.parts.text import count
 from pages.parts.theme import label_colour
 
-BATCH = 24
-NEW, DOUBTFUL = "new", "doubtful"
+ORDERS: dict[str, tuple[Order, str]] = {
+    "new": ("useful", "Most useful next"),
+    "arrival": ("arrival", "As they came"),
+    "doubtful": ("doubtful", "Labels in doubt"),
+}
 darkroom = studio()
 
 
@@ -25,54 +29,48 @@ def page() -> None:
         states.begin("Nothing to label yet", "Add pictures first; those without a folder name wait here for a label.")
         st.stop()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
-        frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
     with right:
         dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
         pickers.pick("Dataset", "dataset", everything, dataset.id)
         waiting = darkroom.store.images.count(dataset.id, Where(unlabelled=True))
-        which = pickers.pills(
-            "Which pictures",
-            "show",
-            {NEW: f"Without a label {count(waiting)}", DOUBTFUL: "Labels in doubt"},
-            NEW if waiting else DOUBTFUL,
-            begin_again,
-        )
-    desk(dataset, which)
-
-
-def begin_again() -> None:
-    st.session_state["batch"] = 0
-
-
-def desk(dataset: Dataset, which: str) -> None:
-    batch = int(st.session_state.setdefault("batch", 0))
-    if which == NEW:
-        found = findings.unlabelled(darkroom, dataset.id, BATCH)
-    else:
-        found = findings.doubtful(darkroom, dataset.id, BATCH, batch * BATCH)
-    if not found:
-        return nothing_left(dataset, which)
+        names = {name: title for name, (_, title) in ORDERS.items()}
+        which = pickers.pills("Order", "show", names, "new" if waiting else "doubtful", lambda: None)
+    with left:
+        frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
+        have_i_done_enough(dataset)
+    order = ORDERS[which][0]
+    if (order == "doubtful" or not waiting) and not in_doubt(dataset, order):
+        return nothing_left(dataset, order)
     labels = [
         {"id": label.id, "name": label.name, "color": label_colour(label.position)}
         for label in datasets.labels(darkroom, dataset.id)
     ]
-    rows = [
-        {"id": one.image.id, "revision": one.image.revision, "label": one.image.label, "label_id": one.image.label_id}
-        | {"name": one.image.name, "width": one.image.width, "height": one.image.height}
-        | {"asked": which == DOUBTFUL}
-        | ({"suggestion": one.suggestion, "confidence": one.confidence} if one.suggestion else {})
-        for one in found
-    ]
-    happened = gallery("desk", dataset.id, rows, labels, page=f"{dataset.id}|{which}|{batch}", mode="label")
-    if happened["next"]:
-        st.session_state["batch"] = batch + 1
+    if desk("desk", dataset.id, labels, order)["next"]:
         st.rerun()
 
 
-def nothing_left(dataset: Dataset, which: str) -> None:
-    if which == NEW:
-        states.empty("Every picture has a label", "Look through the labels in doubt, or add more pictures.")
+def in_doubt(dataset: Dataset, order: Order) -> bool:
+    """Some label is in doubt, where that is asked for."""
+    return order == "doubtful" and bool(labelling.queue(darkroom, dataset.id, order, 1))
+
+
+def have_i_done_enough(dataset: Dataset) -> None:
+    """One line, and the way to the whole answer."""
+    if not dataset.labels:
+        return
+    survey, found = enough.of(darkroom, dataset.id)
+    said = found.sentence if found else survey.problem or "Have I done enough? This is being worked out."
+    with st.container(horizontal=True, vertical_alignment="center", key="enough"):
+        markup.draw(markup.words(said, small=True))
+        links.go("Have I done enough?", "datasets", "monitoring", dataset=dataset.id, view="enough")
+
+
+def nothing_left(dataset: Dataset, order: Order) -> None:
+    if order != "doubtful":
+        said = (
+            f"All {count(dataset.images, 'picture')} have one. Look through the labels in doubt, or add more pictures."
+        )
+        states.empty("Every picture has a label", said)
     else:
         said = models.instant(darkroom, dataset.id).sentence
         states.empty("No label is in doubt", f"The instant model agrees with every label it has looked at. {said}")

@@ -13,6 +13,7 @@ __all__ = ["Answer", "Failed", "run"]
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "import": data.import_pictures,
     "datasets": data.list_datasets,
+    "enough": data.have_i_done_enough,
     "runs": training.list_runs,
     "models": training.list_models,
     "train": training.train,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import time
 
-from core import datasets, uploads
+from core import datasets, enough, uploads
 from core.commands.answers import Answer, progress, progress_over, table
 from core.embedded import open_studio
-from core.errors import Refused
+from core.errors import Refused, Unavailable
 
 _SHOWN = 20
+_LONGEST_S = 1800.0  # that somebody waits for a survey
 
 
 def import_pictures(wish: argparse.Namespace) -> Answer:
@@ -91,3 +93,26 @@ def list_datasets(_wish: argparse.Namespace) -> Answer:
         return Answer(document, "No dataset yet. `python -m core import FOLDER --dataset NAME` makes one.")
     rows = [[one["id"], one["dataset"], one["images"], len(one["labels"])] for one in document]  # type: ignore[arg-type]
     return Answer(document, table(["id", "dataset", "images", "labels"], rows))
+
+
+def have_i_done_enough(wish: argparse.Namespace) -> Answer:
+    """Waits for the answer of the labels as they are."""
+    studio = open_studio()
+    dataset = datasets.find(studio, wish.dataset)
+    ends_at = time.monotonic() + _LONGEST_S
+    try:
+        while (survey := enough.of(studio, dataset.id)[0]).pending:
+            if time.monotonic() > ends_at:
+                raise Unavailable(
+                    "The answer takes longer than it should. The surveyor's log on the System page says why."
+                )
+            progress(f"{100 * (survey.progress or 0):.0f} % worked out")
+            time.sleep(0.2)
+    finally:
+        progress_over()
+    found = enough.read(survey)
+    if survey.problem or found is None:
+        raise Refused(survey.problem or "There is no answer yet.", "enough")
+    lines = [found.sentence, *(f"  {enough.sentence(one)}" for one in found.advice)]
+    document = {"dataset": dataset.name, "sentence": found.sentence, **survey.content}
+    return Answer(document, "\n".join(lines))

@@ -25,7 +25,7 @@ GRACE_S = 600.0  # a folder that no row names any more: somebody may still downl
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Material:
+class Material:
     """What can be learned from now: labelled pictures that have a vector."""
 
     labels: list[Label]  # with pictures to learn from, in order of position: the class indices
@@ -44,7 +44,7 @@ def fit_dataset(studio: Studio, dataset: Dataset, backbone: bytes) -> Model | No
     Args:
         backbone: build/backbone.onnx, the same object each time.
     """
-    material = _gather(studio, dataset.id)
+    material = gather(studio, dataset.id)
     if len(material.labels) < 2:
         return None
     # Threads that wait for each other lose everything to a machine that is busy; one takes half a second at most.
@@ -65,7 +65,8 @@ def sweep(studio: Studio, grace_s: float = GRACE_S) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _gather(studio: Studio, dataset_id: int) -> _Material:
+def gather(studio: Studio, dataset_id: int) -> Material:
+    """Everything of a dataset that can be learned from now."""
     labelled = studio.store.images.labelled(dataset_id)
     rows = studio.store.vectors.rows([one.sha256 for one in labelled])
     known = [one for one in labelled if one.sha256 in rows]
@@ -74,7 +75,7 @@ def _gather(studio: Studio, dataset_id: int) -> _Material:
     labels = [label for label in studio.store.datasets.labels(dataset_id) if label.id in present]
     index = {label.id: at for at, label in enumerate(labels)}
     images = [one for one in images if one.label_id in index]
-    return _Material(
+    return Material(
         labels,
         images,
         studio.vectors.read([rows[one.sha256] for one in images]),
@@ -84,7 +85,7 @@ def _gather(studio: Studio, dataset_id: int) -> _Material:
     )
 
 
-def _publish(studio: Studio, dataset: Dataset, material: _Material, found: instant.Fit, backbone: bytes) -> Model:
+def _publish(studio: Studio, dataset: Dataset, material: Material, found: instant.Fit, backbone: bytes) -> Model:
     names = [label.name for label in material.labels]
     targets = material.targets[found.measured]
     scored = scores.score(targets, found.probabilities, names)
@@ -134,7 +135,7 @@ def _publish(studio: Studio, dataset: Dataset, material: _Material, found: insta
     )
 
 
-def _test(studio: Studio, material: _Material, found: instant.Fit, names: Sequence[str]) -> dict[str, Any] | None:
+def _test(studio: Studio, material: Material, found: instant.Fit, names: Sequence[str]) -> dict[str, Any] | None:
     """Accuracy on the pictures that the person set aside for testing."""
     if not material.tests:
         return None
@@ -146,7 +147,7 @@ def _test(studio: Studio, material: _Material, found: instant.Fit, names: Sequen
     return {"accuracy": scored.accuracy, "interval": list(scored.interval), "images": scored.images}
 
 
-def _notes(material: _Material) -> list[str]:
+def _notes(material: Material) -> list[str]:
     """What a person should know about the number, in sentences."""
     counts = np.bincount(material.targets, minlength=len(material.labels))
     single = [label.name for label, count in zip(material.labels, counts, strict=True) if count == 1]

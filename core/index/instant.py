@@ -50,7 +50,7 @@ def fit(vectors: Vectors, targets: Integers, label_count: int) -> Fit:
     weigh less: by the root of how frequent they are. The same input gives the same answer.
     """
     folds = assign_folds(targets, label_count)
-    weights = _weights(targets, label_count)
+    weights = label_weights(targets, label_count)
     centre = vectors.mean(0)
     design = np.empty((len(vectors), vectors.shape[1] + 1), np.float32)  # filled in place: it may be large
     np.subtract(vectors, centre, out=design[:, :-1])
@@ -108,7 +108,7 @@ def assign_folds(targets: Integers, label_count: int) -> Integers:
     return folds
 
 
-def _weights(targets: Integers, label_count: int) -> Floats:
+def label_weights(targets: Integers, label_count: int) -> Floats:
     """(N,) the root of each picture's weight, which is 1 in the mean over labels of equal size."""
     counts = np.bincount(targets, minlength=label_count)
     present = np.count_nonzero(counts)
@@ -153,13 +153,13 @@ class _Primal:
         scores = np.zeros((len(self._design), self._all[1].shape[1]), np.float32)
         for fold, (square, product) in self._parts.items():
             if fold != UNMEASURED:
-                solution = _solve(self._all[0] - square, self._all[1] - product, ridge)
+                solution = solve(self._all[0] - square, self._all[1] - product, ridge)
                 scores[self._folds == fold] = self._design[self._folds == fold] @ solution
         return scores
 
     def solution(self, ridge: float) -> Floats:
         """(features, K)."""
-        return _solve(self._all[0].copy(), self._all[1], ridge)
+        return solve(self._all[0].copy(), self._all[1], ridge)
 
 
 class _Dual:
@@ -174,17 +174,17 @@ class _Dual:
         scores = np.zeros_like(self._wanted)
         for fold in np.unique(self._folds[self._folds != UNMEASURED]):
             out, into = np.flatnonzero(self._folds == fold), np.flatnonzero(self._folds != fold)
-            share = _solve(self._kernel[np.ix_(into, into)], self._wanted[into], ridge)
+            share = solve(self._kernel[np.ix_(into, into)], self._wanted[into], ridge)
             scores[out] = self._kernel[np.ix_(out, into)] @ share
         return scores
 
     def solution(self, ridge: float) -> Floats:
         """(features, K)."""
-        found: Floats = self._design.T @ _solve(self._kernel.copy(), self._wanted, ridge)
+        found: Floats = self._design.T @ solve(self._kernel.copy(), self._wanted, ridge)
         return found
 
 
-def _solve(square: Floats, product: Floats, ridge: float) -> Floats:
+def solve(square: Floats, product: Floats, ridge: float) -> Floats:
     """Solves (square + ridge) X = product; overwrites `square`."""
     square[np.diag_indices_from(square)] += np.float32(ridge)
     # Transposed, the same matrix lies in memory as LAPACK wants it: no copy, and a third quicker.

@@ -1,4 +1,4 @@
-"""The gallery: a contact sheet to look through and relabel, or one large picture after another to label."""
+"""The gallery: a contact sheet to look through and relabel."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pages.components.mounting import component
 from pages.parts.theme import label_colour
 
-_mount = component("gallery", triggers=("changed", "next", "like", "found"), min_height=420)
+_mount = component("gallery", triggers=("changed", "like", "found"), min_height=420)
 _COLOURS = 30
-NEEDS = ("queue.js", "gallery_sheet.js", "gallery_desk.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js")
+NEEDS = ("queue.js", "gallery_sheet.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js")
 
 
 def gallery(
@@ -19,21 +19,19 @@ def gallery(
     images: Sequence[Mapping[str, Any]],
     labels: Sequence[Mapping[str, Any]],
     page: str,
-    mode: Literal["sheet", "trash", "label"] = "sheet",
+    mode: Literal["sheet", "trash"] = "sheet",
     total: int = 0,
     where: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Draws the pictures; labelling, deleting and undoing go to the server without a run of this page.
 
-    Gives `{"changed": {"changed": [image ids], "conflicts": [image ids]} or None, "next": {"labelled": n} or None}`:
-    what happened since the last run. `next` comes once, when the last picture of a labelling page is behind. Further
-    `{"like": {"id"} or None, "found": {"ids", "name"} or None}`: a person wants more like an image, or has found those
-    most like a picture of that name.
+    Gives `{"changed": {"changed": [image ids], "conflicts": [image ids]} or None}`: what happened since the last run.
+    Further `{"like": {"id"} or None, "found": {"ids", "name"} or None}`: a person wants more like an image, or has
+    found those most like a picture of that name.
 
     Args:
-        images: {"id", "revision", "label", "label_id", "name", "width", "height"}; for mode "label" also
-            "suggestion" and "confidence" (0..1), where a model has one, and "asked": its label is in doubt.
-            In the trash also "left" (days) and "held" (by a version).
+        images: {"id", "revision", "label", "label_id", "name", "width", "height"}; in the trash also "left" (days)
+            and "held" (by a version).
         labels: {"id", "name", "color"} in order of position; the first nine have the keys 1 to 9.
         page: names what is shown (filter, page number ...). While it stays the same the pictures on screen keep their
             places, whatever `images` says; a new value draws them anew.

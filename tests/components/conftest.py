@@ -42,6 +42,14 @@ class World:
         """Other faults from now on; what arrived is kept."""
         self._post("faults", faults)
 
+    def unlabel(self) -> None:
+        """No picture has a label."""
+        self._post("unlabel", {})
+
+    def another(self, image_id: int, label: str) -> None:
+        """Somebody else labels a picture."""
+        self._post("another", {"id": image_id, "label": label})
+
     def _post(self, verb: str, content: object) -> None:
         request = urllib.request.Request(f"{self.address}/fake/{verb}", json.dumps(content).encode(), method="POST")
         urllib.request.urlopen(request).close()

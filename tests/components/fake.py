@@ -78,6 +78,9 @@ class World:
         self.names = list(LABELS)
         self.actions: dict[int, list[dict[str, Any]]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
+        self.action_of: dict[str, int] = {}
+        self.news: list[dict[str, Any]] = []  # what others did
+        self.polls = 0
         self.filters: list[dict[str, Any]] = []  # what was asked for all that match
         self.applied: list[int] = []  # image ids in the order in which they were changed, once a change
         self.predictions = 0
@@ -292,7 +295,7 @@ async def change(request: Request) -> Response:
     for wish in sent["changes"]:
         image = WORLD.images[wish["image_id"]]
         if wish["revision"] not in (None, image["revision"]) or image["id"] in WORLD.faults.get("conflicts", []):
-            image["label"] = "coat"
+            image["label"] = "coat" if image["id"] in WORLD.faults.get("conflicts", []) else image["label"]
             conflicts.append(image["id"])
             continue
         before.append(dict(image))
@@ -303,6 +306,7 @@ async def change(request: Request) -> Response:
         WORLD.applied.append(image["id"])
     action = len(WORLD.actions) + 1
     WORLD.actions[action] = before
+    WORLD.action_of[sent["token"]] = action
     answer = outcome(action if changed else None, changed, conflicts)
     WORLD.tokens[sent["token"]] = answer
     return JSONResponse(answer)
@@ -314,6 +318,7 @@ def outcome(action: int | None, changed: list[int], conflicts: list[int]) -> dic
         image["label_id"] = WORLD.names.index(image["label"]) + 1 if image["label"] else None
     return {
         "action_id": action,
+        "by": {str(one): "Bo" for one in conflicts},
         "summary": f"{len(changed)} changed",
         "changed": changed,
         "conflicts": conflicts,
@@ -322,11 +327,81 @@ def outcome(action: int | None, changed: list[int], conflicts: list[int]) -> dic
 
 
 async def undo(request: Request) -> Response:
+    sent = await request.json()
+    if sent["token"] in WORLD.tokens:
+        return JSONResponse(WORLD.tokens[sent["token"]])
+    if sent["of"] not in WORLD.action_of:
+        return JSONResponse({"error": "That step is not known any more."}, 404)
     restored = []
-    for before in WORLD.actions[int(request.path_params["id"])]:
+    for before in WORLD.actions[WORLD.action_of[sent["of"]]]:
         WORLD.images[before["id"]] |= before | {"revision": WORLD.images[before["id"]]["revision"] + 1}
         restored.append(before["id"])
-    return JSONResponse(outcome(len(WORLD.actions), restored, []))
+    answer = WORLD.tokens[sent["token"]] = outcome(len(WORLD.actions), restored, [])
+    return JSONResponse(answer)
+
+
+def waiting() -> list[dict[str, Any]]:
+    """The first forty pictures that are not labelled by the visitor yet."""
+    return [image for image in WORLD.images.values() if image["id"] <= 40 and image["label"] is None]
+
+
+async def next_pictures(request: Request) -> Response:
+    sent = await request.json()
+    found = [image for image in waiting() if image["id"] not in sent["have"]][: sent["limit"]]
+    said = [
+        {**image, "name": f"Clothes/{image['id']}.webp", "width": 900, "height": 900, "asked": False}
+        | {"suggestion": LABELS[image["id"] % 4], "confidence": 0.93 - image["id"] / 200}
+        for image in found
+    ]
+    return JSONResponse({"images": said, "waiting": len(waiting()), "action": len(WORLD.news)})
+
+
+async def news(request: Request) -> Response:
+    WORLD.polls += 1
+    told = WORLD.news[int(request.query_params["since"]) :]
+    model = {"folder": f"m{len(WORLD.applied) // 5}", "accuracy": 0.9, "interval": [0.85, 0.94], "n": 40}
+    return JSONResponse(
+        {"action": len(WORLD.news), "missed": False, "images": told, "waiting": len(waiting())}
+        | {"model": {**model, "learning": False, "sentence": "Gets 90 of 100 right, give or take 5."}}
+    )
+
+
+async def sure(request: Request) -> Response:
+    said = [0.93 - image["id"] / 200 for image in waiting()]
+    counts = [sum(one >= percent / 100 for one in said) for percent in range(101)]
+    above = [image for image in waiting() if 0.93 - image["id"] / 200 >= int(request.query_params["threshold"]) / 100]
+    least = [{**one, "name": "x", "suggestion": LABELS[one["id"] % 4], "confidence": 0.9} for one in above[-12:]]
+    return JSONResponse({"model": "m", "counts": counts, "least": least})
+
+
+async def accept(request: Request) -> Response:
+    sent = await request.json()
+    if sent["token"] in WORLD.tokens:
+        return JSONResponse(WORLD.tokens[sent["token"]])
+    above = [one for one in waiting() if 0.93 - one["id"] / 200 >= sent["threshold"] / 100]
+    above = [one for one in above if one["id"] not in sent["without"]]
+    action = len(WORLD.actions) + 1
+    WORLD.actions[action] = [dict(image) for image in above]
+    WORLD.action_of[sent["token"]] = action
+    for image in above:
+        image |= {"label": LABELS[image["id"] % 4], "revision": image["revision"] + 1}
+    answer = WORLD.tokens[sent["token"]] = outcome(action, [image["id"] for image in above], [])
+    return JSONResponse(answer)
+
+
+async def another(request: Request) -> Response:
+    """Somebody else labels a picture."""
+    sent = await request.json()
+    image = WORLD.images[sent["id"]]
+    image |= {"label": sent["label"], "revision": image["revision"] + 1}
+    WORLD.news.append({**image, "label_id": 1, "who": "Bo"})
+    return JSONResponse({})
+
+
+async def unlabel(request: Request) -> Response:
+    for image in WORLD.images.values():
+        image["label"] = None
+    return JSONResponse({})
 
 
 # ---- predictions -------------------------------------------------------------------------------------
@@ -470,7 +545,7 @@ async def state(request: Request) -> Response:
             "curve_polls": WORLD.curve_polls,
             "strip_polls": WORLD.strip_polls,
         }
-        | {"writes": WORLD.writes, "filters": WORLD.filters, "predictions": WORLD.predictions}
+        | {"polls": WORLD.polls, "writes": WORLD.writes, "filters": WORLD.filters, "predictions": WORLD.predictions}
     )
 
 
@@ -507,8 +582,14 @@ ROUTES = [
     Route("/api/images/{id:int}/view", picture),
     Route("/api/predictions/{id:int}/picture", picture),
     Route("/api/datasets/{id:int}/changes", writes(change), methods=["POST"]),
+    Route("/api/datasets/{id:int}/next", next_pictures, methods=["POST"]),
+    Route("/api/datasets/{id:int}/changes", news),
+    Route("/api/datasets/{id:int}/sure", sure),
+    Route("/api/datasets/{id:int}/accept", writes(accept), methods=["POST"]),
+    Route("/fake/another", another, methods=["POST"]),
+    Route("/fake/unlabel", unlabel, methods=["POST"]),
     Route("/api/datasets/{id:int}/instant", instant),
-    Route("/api/actions/{id:int}/undo", writes(undo), methods=["POST"]),
+    Route("/api/datasets/{id:int}/undo", writes(undo), methods=["POST"]),
     Route("/api/predict", writes(predict), methods=["POST"]),
     Route("/api/predictions/{id:int}/correct", writes(correct), methods=["POST"]),
     Route("/api/runs/{id:int}/curve", curve),

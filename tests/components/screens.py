@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import streamlit as st
 
 from pages.components.curves import curves
+from pages.components.desk import desk
 from pages.components.filmstrip import filmstrip
 from pages.components.gallery import gallery
 from pages.components.tryit import tryit
@@ -34,13 +36,12 @@ if show == "uploader":
     dataset = int(st.query_params.get("dataset", "0")) or None
     told("done", uploader("up", dataset, st.query_params.get("name", "Clothes"), labels if dataset else []))
 
-if show in ("sheet", "trash", "label"):
+if show in ("sheet", "trash"):
     count = int(st.query_params.get("count", "40"))
     images = [
-        {"id": i, "revision": 1, "label": LABELS[i % 4] if show != "label" else None, "label_id": None}
+        {"id": i, "revision": 1, "label": LABELS[i % 4], "label_id": None}
         | {"name": f"Clothes/{LABELS[i % 4]}/{i}.webp", "width": 900, "height": 900}
         | ({"deleted": True, "left": 30 - i, "held": i == 2} if show == "trash" else {})
-        | ({"suggestion": LABELS[i % 4], "confidence": 0.93 - i / 200} if show == "label" else {})
         for i in range(1, count + 1)
     ]
     frame.head("Clothes", "400 pictures in 4 labels. The instant model gets 93 of 100 right, give or take 3.")
@@ -50,14 +51,19 @@ if show in ("sheet", "trash", "label"):
         images,
         labels,
         page=st.query_params.get("page", "1"),
-        mode="label" if show == "label" else "trash" if show == "trash" else "sheet",
+        mode="trash" if show == "trash" else "sheet",
         total=399,
         where={"label_id": 3, "text": "a"},
     )
     told("changed", happened["changed"])
-    told("next", happened["next"])
     told("like", happened["like"])
     told("found", happened["found"])
+
+if show == "label":
+    frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
+    mode: Literal["large", "page"] = "page" if st.query_params.get("mode") == "page" else "large"
+    many = [{"id": 100 + i, "name": f"label {i}", "color": label_colour(i)} for i in range(40)]
+    told("next", desk("d", 7, many if st.query_params.get("many") else labels, "useful", mode)["next"])
 
 if show == "curves":
     frame.head("Run 12: resnet18 on Clothes", "400 pictures, 12 epochs. You may close this page; the training goes on.")

@@ -1,4 +1,4 @@
-"""Labels: no key press is lost, none counts twice, none reaches the wrong picture."""
+"""The contact sheet: selecting, relabelling, deleting and undoing, each once and shown as it is on the server."""
 
 from __future__ import annotations
 
@@ -43,56 +43,6 @@ def until(done: Callable[[], bool]) -> None:
 
 def labels_of(world: World) -> dict[int, str | None]:
     return {image["id"]: image["label"] for image in world.state["images"]}
-
-
-@pytest.mark.parametrize("faults", [{}, {"refuse_every": 3}, {"drop_every": 3, "delay_ms": 20}], ids=str)
-def test_20_fast_key_presses_label_20_pictures(show: Open, world: World, faults: dict[str, int]) -> None:
-    page = show("label")
-    world.faults(**faults)
-    for number in range(20):
-        page.keyboard.press(str(number % 4 + 1))
-    saved(page)
-    names = ["coat", "dress", "shirt", "trousers"]
-    assert world.state["applied"] == list(range(1, 21)), "each picture once, in the order of the keys"
-    assert [labels_of(world)[n] for n in range(1, 21)] == [names[(n - 1) % 4] for n in range(1, 21)]
-
-
-def test_enter_confirms_the_suggestion_and_steps_on(show: Open, world: World) -> None:
-    page = show("label")
-    page.get_by_text("Picture 1 of 40").wait_for()
-    page.keyboard.press("Enter")
-    page.get_by_text("Picture 2 of 40, 1 labelled").wait_for()
-    saved(page)
-    assert labels_of(world)[1] == "dress"
-
-
-def test_the_picture_on_the_stage_is_the_one_that_a_key_labels(show: Open) -> None:
-    page = show("label")
-    for number in (1, 2, 3):
-        assert (page.locator(".stage img").get_attribute("src") or "").endswith(f"/images/{number}/view")
-        page.keyboard.press("1")
-
-
-def test_the_end_of_a_labelling_page_is_told_once(show: Open) -> None:
-    page = show("label")
-    for _ in range(40):
-        page.keyboard.press("2")
-    page.get_by_text('next={"labelled": 40}').wait_for()
-
-
-def test_a_label_survives_a_reload_while_the_server_is_away(show: Open, world: World) -> None:
-    page = show("label")
-    page.on("dialog", lambda dialog: dialog.accept())
-    world.faults(refuse_every=1)
-    page.keyboard.press("4")
-    page.keyboard.press("4")
-    page.get_by_text("2 changes kept here and sent again.").wait_for()
-    world.faults()
-    page.reload()
-    settled(page)
-    saved(page)
-    page.wait_for_function("fetch('/fake/state').then(r => r.json()).then(s => s.applied.length >= 2)")
-    assert world.state["applied"] == [1, 2]
 
 
 def test_click_shift_and_ctrl_a_select(show: Open) -> None:

@@ -1,8 +1,8 @@
-// The contact sheet and the labelling screen: the same pictures, selection and queue, two ways to look at them.
+// The contact sheet: its pictures, what is on its way for them, and what became of it.
 
 export async function mount(kit, context) {
-  const [{ queueOf }, sheet, desk, { selectionBar }, { largePicture }, { byExample }] = await Promise.all(
-    ["queue.js", "gallery_sheet.js", "gallery_desk.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js"].map((name) => import(context.at(name))));
+  const [{ queueOf }, sheet, { selectionBar }, { largePicture }, { byExample }] = await Promise.all(
+    ["queue.js", "gallery_sheet.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js"].map((name) => import(context.at(name))));
   const { el, button, icon, notice, plural } = kit;
   let data = context.data;
   const queue = queueOf(kit, data.dataset_id);
@@ -19,7 +19,7 @@ export async function mount(kit, context) {
   context.root.replaceChildren(messages, place);
 
   /** What is on screen for an image: the server's word, and over it what is on its way. */
-  const shown = (id) => Object.assign({}, images.get(id), ...queue.pending(id).map(({ revision, ...patch }) => patch));
+  const shown = (id) => Object.assign({}, images.get(id), ...queue.pending(id).map(({ revision, image_id, ...patch }) => patch));
 
   const model = {
     kit, undo, state, shown, conflicts, selectionBar, largePicture, byExample,
@@ -110,7 +110,7 @@ export async function mount(kit, context) {
     }
     if (again) {
       view?.stop();
-      view = (data.mode === "label" ? desk : sheet).draw(model, place, [...images.keys()]);
+      view = sheet.draw(model, place, [...images.keys()]);
     }
     view.labels();
     view.paint();

@@ -1,7 +1,9 @@
-// Changes of images on their way to the server: one queue a dataset, which outlives pages, reloads and lost answers.
+// Changes of images on their way to the server: one queue a tab and dataset, which outlives pages, reloads and lost answers.
 //
-// A change waits in localStorage until the server acknowledged it. It is sent with a token, again and again, so that
-// it counts once. Changes go one after another: each names the revision that the one before it left behind.
+// A change waits in localStorage until the server acknowledged it. It is sent with a token, again and again, so that it
+// counts once. Each names the revision of the picture that the person saw, or, after another change of the same picture
+// that is still on its way, the revision that one will leave behind: what somebody else did in between is never
+// overwritten without a word. The changes of a tab that was closed are sent by the next one that is open.
 
 const queues = new Map();
 export function queueOf(kit, dataset) {
@@ -9,61 +11,156 @@ export function queueOf(kit, dataset) {
   return queues.get(dataset);
 }
 
+// ---- tabs ------------------------------------------------------------------------------------------------
+const ALIVE_MS = 2000; // a tab says so often that it is there
+const GONE_MS = 180000; // one that said nothing for so long has crashed: hidden tabs are woken once a minute
+const mark = (tab) => `darkroom-tab-${tab}`;
+let tab = null;
+
+/** This tab's name: the same after a reload, another in a duplicate of the tab. */
+export function tabName(kit) {
+  if (tab) return tab;
+  tab = sessionStorage.getItem("darkroom-tab");
+  if (!tab || isAlive(tab)) tab = kit.token().slice(0, 12);
+  sessionStorage.setItem("darkroom-tab", tab);
+  const beat = () => keep(mark(tab), String(Date.now()));
+  beat();
+  setInterval(beat, ALIVE_MS);
+  addEventListener("pagehide", () => localStorage.removeItem(mark(tab)));
+  addEventListener("pageshow", beat);
+  return tab;
+}
+
+const isAlive = (name) => Date.now() - Number(localStorage.getItem(mark(name)) ?? 0) < GONE_MS;
+
+function keep(key, text) {
+  try {
+    localStorage.setItem(key, text);
+  } catch {
+    // A full or forbidden storage: the change is still sent, only a closed tab would lose it.
+  }
+}
+
+const stored = (prefix) => Object.keys(localStorage).filter((key) => key.startsWith(prefix)).sort();
+
+// ---- the queue -------------------------------------------------------------------------------------------
+const UNDO_DEPTH = 200;
+const ADOPT_MS = 5000;
+
 class Queue {
   constructor(kit, dataset) {
     this.kit = kit;
     this.dataset = dataset;
-    this.prefix = `darkroom-change-${dataset}-`;
-    this.revisions = new Map(); // image id -> newest revision that the server told
-    this.actions = []; // ids of what was acknowledged here, for undo
+    this.all = `darkroom-change-${dataset}-`;
+    this.prefix = `${this.all}${tabName(kit)}-`;
+    this.memory = `darkroom-undo-${dataset}`;
+    this.history = JSON.parse(sessionStorage.getItem(this.memory) ?? "[]"); // [{token, ids}], for undo
+    this.revisions = new Map(); // image id -> newest revision that the person saw
+    this.under = new Map(); // image id -> what is on its way for it, oldest first
     this.listeners = new Set();
     this.waiting = false; // the server does not answer just now
-    this.entries = Object.keys(localStorage)
-      .filter((key) => key.startsWith(this.prefix))
-      .sort()
-      .map((key) => ({ key, ...JSON.parse(localStorage.getItem(key)) }));
+    this.entries = [];
+    this.number = 0;
+    stored(this.prefix).forEach((key) => this.take(key));
+    this.missing = new Set(); // tabs with changes left behind, that were not there at the last look either
+    setInterval(() => this.adopt(), ADOPT_MS);
     this.run();
   }
 
-  /** Says which revision a picture on the screen has. */
+  take(key) {
+    const entry = { key, ...JSON.parse(localStorage.getItem(key)) };
+    this.number = Math.max(this.number, Number(key.split("-").at(-1)));
+    this.enter(entry);
+  }
+
+  enter(entry) {
+    this.entries.push(entry);
+    for (const change of entry.changes) {
+      if (!this.under.has(change.image_id)) this.under.set(change.image_id, []);
+      this.under.get(change.image_id).push({ change, undo: entry.kind === "undo" });
+    }
+  }
+
+  leave(entry) {
+    this.entries.splice(this.entries.indexOf(entry), 1);
+    for (const { image_id } of entry.changes) {
+      const rest = this.under.get(image_id);
+      rest.shift();
+      if (!rest.length) this.under.delete(image_id);
+    }
+  }
+
+  /** Takes over what tabs that are no longer there have left; twice missing, so that one that reloads keeps its own. */
+  adopt() {
+    const left = stored(this.all).filter((key) => !key.startsWith(this.prefix) && !isAlive(key.slice(this.all.length).split("-")[0]));
+    const tabs = new Set(left.map((key) => key.slice(0, key.lastIndexOf("-"))));
+    for (const key of left) {
+      const gone = this.missing.has(key.slice(0, key.lastIndexOf("-")));
+      if (gone && !this.entries.some((entry) => entry.key === key)) this.take(key);
+    }
+    this.missing = tabs;
+    if (this.entries.length) this.run();
+  }
+
+  /** Says which revision of a picture the person sees. */
   saw(id, revision) {
     if (!(this.revisions.get(id) > revision)) this.revisions.set(id, revision);
   }
 
-  /** With `more` {where, to} instead of changes: all that match. */
-  push(kind, changes, more = {}) {
-    const token = this.kit.token();
-    const entry = { key: `${this.prefix}${Date.now()}-${String(this.entries.length).padStart(5, "0")}-${token}`, token, kind, changes, ...more };
-    this.store(entry);
-    this.entries.push(entry);
-    this.tell();
-    this.run();
+  /** The revision that a change made now is about. */
+  expected(id) {
+    const last = this.under.get(id)?.at(-1)?.change.revision;
+    return last === undefined || last === null ? this.revisions.get(id) ?? null : last + 1;
   }
 
-  /** Takes the last action back, once everything before it has arrived. */
-  undo() {
-    if (!this.canUndo) return;
-    this.entries.push({ kind: "undo" });
+  push(kind, changes, more = {}) {
+    const about = changes.map((change) => ({ ...change, revision: this.expected(change.image_id) }));
+    const entry = this.add({ kind, changes: about, ...more });
+    this.remember([...this.history, { token: entry.token, ids: about.map(({ image_id }) => image_id) }]);
     this.tell();
     this.run();
+    return entry;
+  }
+
+  /** Takes this tab's last action back, once everything before it has arrived. Gives the ids of its pictures. */
+  undo() {
+    const last = this.history.at(-1);
+    if (!last) return [];
+    this.remember(this.history.slice(0, -1));
+    this.add({ kind: "undo", of: last.token, changes: last.ids.map((image_id) => ({ image_id, revision: this.expected(image_id) })) });
+    this.tell();
+    this.run();
+    return last.ids;
+  }
+
+  add(what) {
+    this.number += 1;
+    const entry = { key: `${this.prefix}${String(this.number).padStart(12, "0")}`, token: this.kit.token(), ...what };
+    this.store(entry);
+    this.enter(entry);
+    return entry;
+  }
+
+  remember(history) {
+    this.history = history.slice(-UNDO_DEPTH);
+    try {
+      sessionStorage.setItem(this.memory, JSON.stringify(this.history));
+    } catch {
+      // Undo reaches back to the last reload only.
+    }
   }
 
   get canUndo() {
-    const undos = this.entries.filter(({ kind }) => kind === "undo").length;
-    return this.actions.length + this.entries.length - 2 * undos > 0;
+    return this.history.length > 0;
   }
 
-  /** What is on its way for an image, newest last: [{label?, deleted?, split?}]. */
+  /** What is on its way for an image, newest last: [{label?, deleted?, split?}]. What an undo brings back is not known. */
   pending(id) {
-    return this.entries.flatMap(({ changes = [] }) => changes.filter((change) => change.image_id === id));
+    return (this.under.get(id) ?? []).map(({ change }) => change);
   }
 
   store({ key, ...entry }) {
-    try {
-      localStorage.setItem(key, JSON.stringify(entry));
-    } catch {
-      // A full or forbidden storage: the change is still sent, only a closed tab would lose it.
-    }
+    keep(key, JSON.stringify(entry));
   }
 
   tell(outcome, entry, refusal) {
@@ -76,49 +173,53 @@ class Queue {
     for (let entry; (entry = this.entries[0]); ) {
       let outcome = null, refusal = null;
       try {
-        outcome = entry.kind === "undo" ? await this.takeBack() : await this.send(entry);
+        outcome = await this.send(entry);
       } catch (error) {
         refusal = error.message;
+        this.remember(this.history.filter(({ token }) => token !== entry.token));
       }
-      this.entries.shift();
-      if (entry.key) localStorage.removeItem(entry.key);
-      for (const { id, revision } of outcome?.images ?? []) this.revisions.set(id, revision);
-      if (outcome && entry.kind !== "undo" && outcome.action_id !== null) this.actions.push(outcome.action_id);
+      this.settle(entry, outcome);
+      this.leave(entry);
+      localStorage.removeItem(entry.key);
       this.tell(outcome, entry, refusal);
     }
     this.running = false;
   }
 
-  send(entry) {
-    for (const change of entry.changes) change.revision ??= this.revisions.get(change.image_id) ?? null;
-    this.store(entry); // as it is sent, so that a resend after a reload is the very same
-    const { key, changes, ...rest } = entry;
-    return this.persist(() => this.post(`/api/datasets/${this.dataset}/changes`, rest.where ? rest : { ...rest, changes }));
+  /** What is still on its way for the same pictures follows what really became of this entry. */
+  settle(entry, outcome) {
+    const now = new Map((outcome?.images ?? []).map(({ id, revision }) => [id, revision]));
+    const clash = new Set(outcome?.conflicts ?? []);
+    for (const [id, revision] of now) this.revisions.set(id, revision);
+    const touched = new Set();
+    for (const { image_id, revision } of entry.changes) {
+      const after = clash.has(image_id) || !now.has(image_id) ? revision : now.get(image_id);
+      const [, ...later] = this.under.get(image_id);
+      later.forEach(({ change }, step) => {
+        if (after === null || change.revision === after + step) return;
+        change.revision = clash.has(image_id) ? after : after + step; // after a conflict it is one as well
+        touched.add(change);
+      });
+    }
+    if (touched.size) this.entries.filter((other) => other.changes.some((change) => touched.has(change))).forEach((other) => this.store(other));
   }
 
-  async takeBack() {
-    const action = this.actions.pop();
-    if (action === undefined) return null;
-    let tries = 0;
-    return this.persist(() => {
-      tries += 1;
-      return this.post(`/api/actions/${action}/undo`, {});
-    }).catch((error) => {
-      // "Already undone" on a second try means that the first one arrived and its answer was lost.
-      if (tries > 1 && error instanceof this.kit.Refusal) return { action_id: null, changed: [], conflicts: [], images: [], stale: true };
-      throw error;
-    });
+  send({ key, kind, of, ...rest }) {
+    const at = `/api/datasets/${this.dataset}`;
+    const who = localStorage.getItem("darkroom-name") || undefined;
+    const { token, changes, threshold, model, without, ...more } = rest;
+    if (kind === "undo") return this.persist(`${at}/undo`, { of, token, who });
+    if (kind === "accept") return this.persist(`${at}/accept`, { token, threshold, model, without, who });
+    const sent = changes.length ? { changes } : {}; // else what it is about stands in a filter
+    return this.persist(`${at}/changes`, { kind, token, who, ...more, ...sent });
   }
 
-  post(address, json) {
-    return this.kit.ask(address, { method: "POST", json, keepalive: JSON.stringify(json).length < 60000 });
-  }
-
-  persist(attempt) {
+  persist(address, json) {
     const waiting = (is) => {
       this.waiting = is;
       this.tell();
     };
-    return this.kit.persist(attempt, { waiting });
+    const keepalive = JSON.stringify(json).length < 60000;
+    return this.kit.persist(() => this.kit.ask(address, { method: "POST", json, keepalive }), { waiting });
   }
 }

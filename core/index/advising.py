@@ -1,0 +1,105 @@
+"""From vectors and labels to an advice: what more pictures of each label should give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from core.enough import LEAST_TO_TELL, Advice, Band, Enough, Verdict, as_content
+from core.errors import Refused
+from core.index import learning_curve
+from core.index.fitting import gather
+from core.index.instant import Integers
+from core.records import Dataset
+from core.studio import Studio, Vectors
+
+LEAST = 4  # pictures of a label that counts: one held back, and something left to leave out
+LEAST_IN_ALL = 20
+STEPS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # how many more is said in round numbers
+FINISHED = 0.02  # of a label's own pictures: doubling it would, almost surely, put right fewer than these
+REACH = 2.0  # how far the curve is drawn beyond what there is, as a multiple
+AHEAD = 12  # points it is drawn with
+
+
+def survey(studio: Studio, dataset: Dataset, tell: Callable[[float], None]) -> Mapping[str, Any]:
+    """The survey of kind *enough*. Raises Refused."""
+    material = gather(studio, dataset.id)
+    with threadpool_limits(1):
+        return as_content(work_out(material.vectors, material.targets, [one.name for one in material.labels], tell))
+
+
+def work_out(
+    vectors: Vectors,
+    targets: Integers,
+    labels: Sequence[str],
+    tell: Callable[[float], None] = lambda _: None,
+) -> Enough:
+    """From vectors (N, 1280) and label indices (N,).
+
+    Raises:
+        Refused: there is too little to measure anything on, and what is missing.
+    """
+    counts = np.bincount(targets, minlength=len(labels))
+    counted = np.flatnonzero(counts >= LEAST)
+    if len(counted) < 2 or counts[counted].sum() < LEAST_IN_ALL:
+        raise Refused(
+            f"Cannot tell yet: it takes {LEAST_IN_ALL} labelled pictures and two labels with {LEAST} each.", "too_few"
+        )
+    kept = np.isin(targets, counted)
+    place = np.searchsorted(counted, targets[kept])
+    found = learning_curve.measure(vectors[kept], place, len(counted), tell)
+    law = learning_curve.law(found)
+    advice = [
+        _advise(found, law, at, labels[int(label)], int(counts[label]), int(kept.sum()))
+        for at, label in enumerate(counted)
+    ]
+    advice += [
+        Advice(name, int(count), "unclear", _round(int(count)), (0.0, 0.0, 0.0))
+        for name, count in zip(labels, counts, strict=True)
+        if 0 < count < LEAST
+    ]
+    order = {"more": 0, "unclear": 1, "finished": 2}
+    advice.sort(key=lambda one: (order[one.verdict], -one.gain[1], one.label))
+    return Enough(int(counts.sum()), found.used, _measured(found), _ahead(found, law, int(kept.sum())), tuple(advice))
+
+
+def _advise(
+    found: learning_curve.Measured, law: learning_curve.Law, at: int, label: str, count: int, pictures: int
+) -> Advice:
+    more = _round(count)
+    draws = learning_curve.gains(found, law, at, count, np.array([more, count]))
+    if draws is None or count < LEAST_TO_TELL:
+        return Advice(label, count, "unclear", more, (0.0, 0.0, 0.0))
+    gain = learning_curve.interval(draws[:, 0])
+    doubled = learning_curve.interval(draws[:, 1])
+    verdict: Verdict = "unclear"
+    if doubled[2] < FINISHED * count / pictures:
+        verdict = "finished"
+    elif gain[0] > 0:
+        verdict = "more"
+    return Advice(label, count, verdict, more, gain)
+
+
+def _round(count: int) -> int:
+    """As many more as there are, in a round number: further ahead nobody can look."""
+    return max([step for step in STEPS if step <= count], default=STEPS[0])
+
+
+def _measured(found: learning_curve.Measured) -> Band:
+    """Mean and error bar of each share."""
+    unsure = found.right.std(0, ddof=1) * math.sqrt(1 / len(found.right) + learning_curve.HELD)
+    reach = 1.645 * unsure
+    rows = zip(found.pictures, found.right.mean(0), reach, strict=True)
+    return tuple((float(n), float(max(r - w, 0)), float(r), float(min(r + w, 1))) for n, r, w in rows)
+
+
+def _ahead(found: learning_curve.Measured, law: learning_curve.Law, pictures: int) -> Band:
+    """From what was measured to `REACH` times what there is."""
+    end = max(pictures, found.pictures[-1]) * REACH
+    places = np.geomspace(found.pictures[0], end, AHEAD)
+    bands = np.array([learning_curve.interval(column) for column in law.right(places).T])
+    return tuple((float(n), *map(float, band)) for n, band in zip(places, bands, strict=True))  # type: ignore[misc]
