@@ -13,6 +13,9 @@ from core import architectures
 from core.errors import Refused
 from core.records import TrainingSpec
 
+PRECISIONS = ("auto", "fp32", "bf16")
+LAYOUTS = ("auto", "contiguous", "channels_last")
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -37,6 +40,8 @@ class Recipe:
     validation_share: float  # 0..1 of the images that have no split of their own
     seed: int
     threads: int  # CPU threads; their number changes the last bits of a sum, so it is part of the recipe
+    precision: str  # auto, fp32, bf16 (in steps; checks are fp32 always); auto: the machine is timed before the run
+    layout: str  # auto, contiguous, channels_last: how pictures and weights lie in memory
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -75,6 +80,8 @@ FIELDS = (
     Field("validation_share", "Validation share", "Share of the pictures kept for checking.", float, 0.05, 0.5),
     Field("seed", "Seed", "The same seed gives the same model again.", int, 0, 2**31 - 1),
     Field("threads", "Threads", "CPU threads.", int, 1, 256),
+    Field("precision", "Precision", "Of the sums in a step; auto: what is fastest here.", str, choices=PRECISIONS),
+    Field("layout", "Memory layout", "Of pictures and weights; auto: what is fastest here.", str, choices=LAYOUTS),
 )
 _FIELDS = {field.name: field for field in FIELDS}
 MOST_EPOCHS = 1000
@@ -167,6 +174,8 @@ def derive(spec: TrainingSpec, images: int, labels: int, cores: int) -> Recipe:
         "validation_share": 0.2,
         "seed": 0,
         "threads": max(1, min(cores, 16)),
+        "precision": "auto",
+        "layout": "auto",
     }
     return Recipe(architecture=card.name, epochs=spec.epochs, **{**derived, **chosen, "warm_start": warm})
 

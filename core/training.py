@@ -32,6 +32,7 @@ from core.learning.events import (
     Checked,
     Event,
     Finished,
+    Halved,
     Prepared,
     Reason,
     Saved,
@@ -40,6 +41,7 @@ from core.learning.events import (
     WentBack,
 )
 from core.learning.learner import Head, choose_device
+from core.learning.tuning import as_words, tune
 from core.recipe import Recipe
 from core.records import Run, Split, TrainingSpec, Wish
 from core.running.context import RunContext, Stopped
@@ -74,7 +76,7 @@ class Training:
         """Raises Stopped for a wish obeyed, StudioError for what a person can mend."""
         recipe = self._recorded_recipe() or self._derive(self._run.spec)
         cache = self._prepare(recipe.side)
-        recipe = self._recorded_recipe() or self._record(recipe)
+        recipe = self._recorded_recipe() or self._record(recipe, cache)
         self._learn(recipe, self._pinned_head() if recipe.warm_start else None, cache)
         self._keep(recipe, cache)
         if self._diverged is not None:
@@ -127,15 +129,28 @@ class Training:
         learnt_from = sum(image.split is Split.TRAIN for image in self._images)
         return recipes.derive(spec, learnt_from, len(self._version.labels), os.cpu_count() or 1)
 
-    def _record(self, recipe: Recipe) -> Recipe:
+    def _record(self, recipe: Recipe, cache: PixelCache) -> Recipe:
         """The first attempt decides for all; it is on record before anything is learned by it."""
         if recipe.warm_start and not self._pin_head():
             log.info("There are no vectors to start from, so the last layer starts from nothing.")
             spec = self._run.spec
             recipe = self._derive(dataclasses.replace(spec, overrides={**spec.overrides, "warm_start": False}))
+        recipe = self._tune(recipe, cache)
         self._context.say("recipe", {"recipe": recipe.as_dict()})
         self._context.still_mine()
         return recipe
+
+    def _tune(self, recipe: Recipe, cache: PixelCache) -> Recipe:
+        index = self._index(cache, Split.TRAIN)
+        if not len(index):
+            return recipe  # refused in a moment, in words
+        head = self._pinned_head() if recipe.warm_start else None
+        labels, known, chosen = len(self._version.labels), self._files.cache("tuning"), self._run.spec.overrides
+        tuned = tune(recipe, labels, self._device, cache.pixels, self._targets, index, known, chosen, head)
+        self._context.say("tuned", as_words(tuned))
+        found = tuned.recipe
+        log.info("Computing in %s, %s, with %d threads.", found.precision, found.layout, found.threads)
+        return found
 
     def _pin_head(self) -> bool:
         """Fits the instant model's head on the training pictures of this version, and keeps it beside the checkpoints.
@@ -224,6 +239,9 @@ class Training:
                 self._validated(event)
             case Saved():
                 context.say("saved", {"step": event.step})
+            case Halved():
+                log.warning("A batch did not fit into memory; %d pictures at a time from now on.", event.pictures)
+                context.say("halved", {"step": event.step, "pictures": event.pictures})
             case WentBack():
                 self._go_back(event)
             case Finished():

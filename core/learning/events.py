@@ -81,6 +81,14 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Halved:
+    """A batch did not fit into memory: it is worked through in parts from now on, with the same sum of gradients."""
+
+    step: int
+    pictures: int  # in a part
+
+
+@dataclass(frozen=True, slots=True)
 class WentBack:
     """The loss was no number any more: it goes on from an earlier epoch, more slowly. What came after that is void."""
 
@@ -102,4 +110,4 @@ class Finished:
     val_accuracy: float
 
 
-Event = Prepared | Stepped | Advanced | Checked | Validated | Saved | WentBack | Finished
+Event = Prepared | Stepped | Advanced | Checked | Validated | Saved | Halved | WentBack | Finished

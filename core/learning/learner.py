@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import hashlib
 import math
 import struct
@@ -62,6 +63,11 @@ def learning_rate(recipe: Recipe, step: int, total: int) -> float:
     return recipe.learning_rate
 
 
+def _memory_ran_out(error: RuntimeError) -> bool:
+    # The processor's allocator has no exception of its own.
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     parameters = list(network.parameters())
     groups = [
@@ -91,6 +97,7 @@ class Learner:
         self.best: Best | None = None
         self.best_weights: Weights = {}
         self.rate_scale = 1.0  # LOWER once it went back
+        self.parts = 1  # a batch is worked through in so many
         self._begin()
 
     def _begin(self) -> None:
@@ -98,12 +105,19 @@ class Learner:
         if self.head is not None:
             self.network.load_head(*self.head)
         self.network.to(self.device)
+        self.arrange(self.recipe)
         self.averaged: Network | None = copy.deepcopy(self.network) if self.recipe.ema else None
         self.optimizer = _optimizer(self.recipe, self.network)
         self.epoch = self.batch = self.step = 0  # whole epochs done; batches done in this one; steps in all
         # Where the windows of the curve end, each with what `sums` was there: the last one that was told of (0 sums at
         # the begin of an epoch), then those that wait to be told of.
         self.marks: list[tuple[int, Tensor]] = []
+
+    def arrange(self, recipe: Recipe) -> None:
+        """Computes as that recipe says from now on, with the weights in its layout."""
+        self.recipe = recipe
+        self.layout = torch.channels_last if recipe.layout == "channels_last" else torch.contiguous_format
+        self.network.to(memory_format=self.layout)
 
     def go_back(self) -> None:
         """To the best epoch so far, or to the begin where there is none, and on from there at a lower rate.
@@ -131,24 +145,54 @@ class Learner:
             self.sums.zero_()
             self.marks = [(self.step, self.sums.clone())]
 
-    def learn(self, inputs: Tensor, targets: Tensor, rate: float) -> None:
-        """One optimizer step at that learning rate."""
+    def learn(self, inputs: Tensor, targets: Tensor, rate: float) -> bool:
+        """One optimizer step at that learning rate. True when the batch did not fit and is cut smaller from now on.
+
+        Raises MemoryError when not even two pictures fit.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        halved = False
+        while (scores := self._gradients(inputs, targets)) is None:
+            # Here the error is forgotten, and with it all that the failed pass held.
+            if self.parts_of(len(targets)) == len(targets) // 2:
+                raise MemoryError
+            halved, self.parts = True, 2 * self.parts
+            gc.collect()
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        self.optimizer.step()
+        self.batch, self.step = self.batch + 1, self.step + 1
+        self._average()
+        self.sums += scores
+        return halved
+
+    def parts_of(self, images: int) -> int:
+        """How many parts a batch is worked through in. None is of one picture alone, see `loop.cut`."""
+        return max(1, min(self.parts, images // 2))
+
+    def _gradients(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
+        """Puts the gradients of the batch's mean loss in place and gives its scores; None: memory ran out."""
         seed = mix(self.recipe.seed, self.step)  # dropout becomes a function of the step
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.network(inputs)
-        logits = logits.float()
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.batch, self.step = self.batch + 1, self.step + 1
-        self._average()
-        self.sums += self._score(logits.detach(), targets)
+        scores = torch.zeros_like(self.sums)
+        try:
+            parts = self.parts_of(len(targets))
+            for some, wanted in zip(inputs.tensor_split(parts), targets.tensor_split(parts), strict=True):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+                    logits = self.network(some.contiguous(memory_format=self.layout))
+                logits = logits.float()
+                loss = functional.cross_entropy(logits, wanted, label_smoothing=self.recipe.label_smoothing)
+                (loss * (len(wanted) / len(targets))).backward()  # type: ignore[no-untyped-call]
+                scores += self._score(logits.detach(), wanted)
+        except RuntimeError as error:
+            if not _memory_ran_out(error):
+                raise
+            return None
+        return scores
 
     def _average(self) -> None:
         if self.averaged is None:
@@ -222,6 +266,7 @@ class Learner:
             "sums": self.sums,
             "marks": self.marks,
             "rate_scale": self.rate_scale,
+            "parts": self.parts,
             "best": asdict(self.best) if self.best else None,
         }
         checkpoints.save(self.step, state, (self.best.step, self.best_weights) if self.best else None)
@@ -241,7 +286,7 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.sums.copy_(state["sums"])
         self.marks = [(step, sums) for step, sums in state["marks"]]
-        self.rate_scale = state["rate_scale"]
+        self.rate_scale, self.parts = state["rate_scale"], state["parts"]
         self.best = Best(**state["best"]) if state["best"] else None
         self.best_weights = best[1] if best else {}
         return True

@@ -26,6 +26,7 @@ from core.learning.events import (
     Event,
     Finished,
     Glimpse,
+    Halved,
     Prepared,
     Reason,
     Saved,
@@ -73,7 +74,7 @@ def train(
         Whatever `checkpoints.before_write` raises.
     """
     _refuse(pixels, train_index, validation_index, recipe)
-    _repeatable(recipe.threads)
+    repeatable(recipe.threads)
     mark = fingerprint(recipe, labels, targets, train_index, validation_index)
     learner = Learner(recipe, len(labels), device, head, mark)
     resumed = learner.resume(checkpoints)
@@ -127,7 +128,9 @@ def _learn(
         pace = _Pace()
         for start, stop in batches[learner.batch :]:
             inputs, wanted = source.varied(order[start:stop], learner.epoch)
-            learner.learn(inputs, wanted, learning_rate(recipe, learner.step, total) * learner.rate_scale)
+            rate = learning_rate(recipe, learner.step, total) * learner.rate_scale
+            if learner.learn(inputs, wanted, rate):
+                yield Halved(learner.step, (stop - start) // learner.parts_of(stop - start))
             if learner.step % window == 0:
                 learner.mark()
             if pace.due(stop - start):
@@ -156,7 +159,7 @@ def _refuse(pixels: Pixels, train_index: Indices, validation_index: Indices, rec
         raise ValueError(f"pixels are {pixels.shape[1:]}, the recipe's side is {recipe.side}")
 
 
-def _repeatable(threads: int) -> None:
+def repeatable(threads: int) -> None:
     """The same sums in the same order whenever this run is taken up, as far as the device can."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)

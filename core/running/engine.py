@@ -15,8 +15,13 @@ from core.running.processes import Detached, spawn, tail
 from core.settings import Settings
 from core.studio import Files
 
-# A thread of torch that waits gives its core away: spinning costs several times the CPU once anybody else is at work.
-_TRAINER = {"OMP_WAIT_POLICY": "passive"}
+_TRAINER = {
+    # A thread of torch that waits gives its core away: spinning costs several times the CPU once anybody else works.
+    "OMP_WAIT_POLICY": "passive",
+    # Memory freed is kept for the next step: the system would have to clear the same gigabytes at every step anew.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+}
 _DEVICE = "CUDA_VISIBLE_DEVICES"
 LOG_TAIL_BYTES = 2000
 EXIT_S = 2.0

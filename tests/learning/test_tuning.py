@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.learning import tuning
+from core.learning.tuning import Tuned, as_words, tune
+from tests.learning import sets
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "MOST_S", 1e9)
+    monkeypatch.setattr(tuning, "MOST_SHARE", 1e9)
+
+
+def tuned(memory: Path, architecture: str = "three-block-cnn", chosen: tuple[str, ...] = (), **overrides: Any) -> Tuned:
+    recipe = sets.recipe(architecture, batch_size=8, **overrides)
+    pixels, targets = sets.pictures(recipe.side)
+    return tune(recipe, 2, CPU, pixels, targets, np.arange(24), memory, chosen)
+
+
+def test_what_is_fastest_of_all_that_agree_is_chosen(tmp_path: Path) -> None:
+    found = tuned(tmp_path)
+
+    assert {(tried.precision, tried.layout) for tried in found.tried} == {
+        (precision, layout) for precision in ("fp32", "bf16") for layout in ("contiguous", "channels_last")
+    }
+    best = max((tried for tried in found.tried if tried.agrees), key=lambda tried: tried.images_per_s)
+    assert (found.recipe.precision, found.recipe.layout) == (best.precision, best.layout)
+    assert as_words(found)["layout"] == best.layout and found.seconds > 0
+
+
+def test_a_candidate_whose_loss_is_another_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = tuning._Trials._step
+
+    def astray(self: Any, precision: str, layout: str) -> tuple[float, float]:
+        loss, seconds = step(self, precision, layout)
+        return (loss + 1, seconds / 1000) if precision == "bf16" else (loss, seconds)
+
+    monkeypatch.setattr(tuning._Trials, "_step", astray)
+
+    found = tuned(tmp_path)
+
+    assert found.recipe.precision == "fp32"
+    assert [tried.agrees for tried in found.tried] == [tried.precision == "fp32" for tried in found.tried]
+
+
+def test_the_machine_is_asked_once(tmp_path: Path) -> None:
+    first, again, other = tuned(tmp_path), tuned(tmp_path), tuned(tmp_path, "digit-cnn")
+
+    assert again.recipe == first.recipe and not again.tried
+    assert other.tried
+
+
+def test_what_is_known_but_damaged_is_measured_again(tmp_path: Path) -> None:
+    tuned(tmp_path)
+    (known,) = tmp_path.glob("*.json")
+    for content in ("", "[]", '{"precision": "int3", "layout": "contiguous", "threads": 1}'):
+        known.write_text(content)
+        assert tuned(tmp_path).tried
+
+
+def test_what_a_person_chose_stays(tmp_path: Path) -> None:
+    found = tuned(tmp_path, precision="bf16", layout="contiguous", threads=8, chosen=("threads",))
+
+    assert not found.tried
+    assert (found.recipe.precision, found.recipe.layout, found.recipe.threads) == ("bf16", "contiguous", 8)
+    assert {tried.precision for tried in tuned(tmp_path, precision="fp32").tried} == {"fp32"}
+
+
+def test_many_cores_are_also_tried_by_half(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        assert {tried.threads for tried in tuned(tmp_path, threads=4).tried} == {4, 2}
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_short_run_is_not_tuned_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "MOST_SHARE", 1e-9)
+
+    assert len(tuned(tmp_path).tried) == 1
