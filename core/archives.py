@@ -78,13 +78,17 @@ def _entries(archive: zipfile.ZipFile, limit_bytes: int) -> list[Entry]:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """The entry's name. Some Macs write UTF-8 without saying so, which reads as the old DOS code page."""
+    """The entry's name. Some Macs write UTF-8 without saying so, which reads as the old DOS code page.
+
+    What stands behind a NUL byte is part of it: a name is never cut, or a picture would pass for a text.
+    """
+    name = info.orig_filename.replace("\0", "")
     if info.flag_bits & _UTF8_FLAG:
-        return info.filename
+        return name
     try:
-        return info.filename.encode("cp437").decode("utf-8")
+        return name.encode("cp437").decode("utf-8")
     except UnicodeError:
-        return info.filename
+        return name
 
 
 def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:

@@ -48,6 +48,18 @@ _MASKS = {"masks", "mask", "annotations", "segmentation", "segmentations", "labe
 _LETTERS = re.compile("[^a-z]")
 _DRIVE = re.compile("[A-Za-z]:")
 _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r", "__macosx"}
+_NOISE = {
+    "__macosx",
+    ".git",
+    ".svn",
+    ".hg",
+    ".idea",
+    ".vscode",
+    ".cache",
+    ".thumbnails",
+    ".ipynb_checkpoints",
+    ".trash",
+}
 _SIDE_ENDINGS = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".url", ".ini", ".log",
     ".db", ".py", ".ipynb", ".names", ".data", ".cache", ".rtf", ".doc", ".docx", ".xlsx", ".rels", ".css", ".js",
@@ -97,6 +109,11 @@ def parts(path: str) -> tuple[str, ...]:
 def is_system(path: str) -> bool:
     """Files that systems leave lying about and nobody means: hidden ones, thumbnails' databases, Mac's shadows."""
     return any(piece.startswith(".") or piece.strip().casefold() in _SYSTEM_NAMES for piece in parts(path))
+
+
+def is_noise(folder: str) -> bool:
+    """A folder's name that programs give and nobody calls a label."""
+    return folder.strip().casefold() in _NOISE
 
 
 def is_side_file(path: str) -> bool:

@@ -139,7 +139,7 @@ class LocalFiles:
     def _sharded(self, kind: str, sha256: str, ending: str = "") -> Path:
         if not _SHA256.fullmatch(sha256):
             raise Refused("That is not the name of a picture.", "name")
-        return self.root / kind / sha256[:2] / f"{sha256}{ending}"
+        return self.root.joinpath(kind, sha256[:2], f"{sha256}{ending}")
 
     def _named(self, kind: str, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -15,7 +15,7 @@ from core.studio import Checked, Studio
 from core.uploads.adding import add
 from core.uploads.expanding import expand, is_archive
 from core.uploads.placing import place
-from core.uploads.staging import LOOK_AT, SETTLE_EVERY, ignored, staged
+from core.uploads.staging import LOOK_AT, SETTLE_EVERY, ignored, staged_name
 
 Verdict = tuple[UploadItem, Checked | None]
 _CHECKED = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.IMPORTING)
@@ -49,8 +49,9 @@ def check_items(
     verdicts: dict[str, Verdict] = {}
     sources: dict[Path, Path] = {}  # what is looked at -> where it waits
     here: dict[Path, UploadItem] = {}
+    folder = studio.files.upload(upload.id)
     for item in items:
-        waits = staged(studio, upload.id, item.path)
+        waits = folder / staged_name(item.path)
         source = originals[item.path] if originals else waits
         if (skipped := ignored(item)) is not None:
             _leave(item, source, waits)

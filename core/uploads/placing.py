@@ -133,5 +133,10 @@ def _without_pictures(studio: Studio, upload_id: str, reading: layouts.Reading) 
     labels = {place.label for place in reading.places.values()}
     others = studio.store.uploads.folders(upload_id, (ItemState.REFUSED, ItemState.IGNORED))
     empty = {path[-1] for folder in others if folder not in reading.places and (path := layouts.parts(folder))}
-    told = sorted((name for name in empty - labels if not layouts.is_system(name)), key=names.natural_key)
-    return [f"“{name}” holds no picture that can be used." for name in told[:3]]
+    told = sorted((name for name in empty - labels if not layouts.is_noise(name)), key=names.natural_key)
+    return [
+        f"“{name}” was left out: a name that begins with a dot is hidden."
+        if layouts.is_system(name)
+        else f"“{name}” holds no picture that can be used."
+        for name in told[:3]
+    ]

@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 def staged(studio: Studio, upload_id: str, path: str) -> Path:
     """The file for an item. Its name is made from the path's hash: what people call a file never reaches the disk."""
-    return studio.files.upload(upload_id) / hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()[:40]
+    return studio.files.upload(upload_id) / staged_name(path)
+
+
+def staged_name(path: str) -> str:
+    return hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()[:40]
 
 
 def receiving(studio: Studio, upload_id: str) -> Upload:
