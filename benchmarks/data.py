@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import data_import, worlds
+from benchmarks import data_import, data_upload, worlds
 
-SECTIONS = {"import": data_import}
+SECTIONS = {"import": data_import, "upload": data_upload}
 
 
 def main() -> int:
