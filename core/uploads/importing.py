@@ -13,7 +13,7 @@ from core import layouts, names
 from core.errors import NotFound, Refused
 from core.records import Dataset, ItemState, Upload, UploadItem, UploadState
 from core.studio import Studio
-from core.uploads.adding import Mapped, add
+from core.uploads.adding import Mapped, add, kept
 from core.uploads.beginning import begin, cancel, finish
 from core.uploads.checking import check, check_items
 from core.uploads.staging import LOOK_AT, ignored, staged
@@ -111,7 +111,7 @@ def _conclude(studio: Studio, upload_id: str, into: Dataset | None, source: str,
     _require_known(told)
     if look_only:
         return Imported(None, told.counts[ItemState.ACCEPTED], duplicates, left_out, told.mapped, told)
-    if not told.can_add and into:
+    if into and duplicates and not kept(studio, upload_id, told.upload.plan.get("labels", {})):
         return Imported(into, 0, duplicates, left_out, {}, told)
     dataset_id, added = add(studio, upload_id, f"Imported {source}")
     dataset = studio.store.datasets.get(dataset_id)
@@ -125,8 +125,9 @@ def _require_known(told: Understood) -> None:
         ways = ", ".join(choice["kind"] for choice in told.choices) or "folders"
         raise Refused(f"The labels cannot be read that way here. What fits: {ways}.", "reading")
     mapped: Mapping[str, object] = told.upload.plan.get("labels", {})
-    if unknown := [name for name in mapped if name and name not in told.labels]:
-        known = ", ".join(list(told.labels)[:20])
+    read = told.upload.plan.get("read", [])
+    if unknown := [name for name in mapped if name and name not in read]:
+        known = ", ".join(read[:20])
         raise Refused(f"There is no label “{unknown[0]}” in it. The labels are: {known}.", "label")
 
 

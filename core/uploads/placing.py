@@ -40,7 +40,8 @@ def place(studio: Studio, upload: Upload) -> None:
         said = [sentence for table in tables for sentence in table.sentences(total)]
     said += _without_pictures(studio, upload.id, reading)
     plan = {name: value for name, value in upload.plan.items() if name != "cursor"}
-    store.plan(upload.id, {**plan, "reading": str(kind), "choices": choices, "explained": said})
+    read = _labels_of(kind, reading, tables, named)
+    store.plan(upload.id, {**plan, "reading": str(kind), "read": read, "choices": choices, "explained": said})
 
 
 def choose(studio: Studio, upload_id: str, reading: str) -> None:
@@ -54,20 +55,25 @@ def choose(studio: Studio, upload_id: str, reading: str) -> None:
 
 def _choices(reading: layouts.Reading, tables: Sequence[Table], named: Counter[str | None]) -> list[dict[str, Any]]:
     """{kind, labels: how many, example: a few} of each way to read the labels; none where there is no choice."""
-    ways: list[tuple[Kind, set[str]]] = [
-        (Kind.FOLDERS, {place.label for place in reading.places.values() if place.label}),
-        (Kind.OUTER, {place.label for place in reading.outer.values() if place.label}),
-        (Kind.TABLE, {place.label for table in tables for place in table.places.values() if place.label}),
-        (Kind.NAMES, {name for name in named if name} if layouts.names_tell(named) else set()),
-    ]
-    found = [(kind, labels) for kind, labels in ways if labels]
-    if not found or found[0][0] is Kind.FOLDERS and len(found) == 1:
+    ways = (Kind.FOLDERS, Kind.OUTER, Kind.TABLE, Kind.NAMES)
+    found = [(kind, labels) for kind in ways if (labels := _labels_of(kind, reading, tables, named))]
+    if not found or (found[0][0] is Kind.FOLDERS and len(found) == 1):
         return []
-    told = [
-        {"kind": str(kind), "labels": len(labels), "example": sorted(labels, key=names.natural_key)[:3]}
-        for kind, labels in found
-    ]
+    told = [{"kind": str(kind), "labels": len(labels), "example": labels[:3]} for kind, labels in found]
     return [*told, {"kind": str(Kind.NONE), "labels": 0, "example": []}]
+
+
+def _labels_of(kind: Kind, reading: layouts.Reading, tables: Sequence[Table], named: Counter[str | None]) -> list[str]:
+    """The labels that pictures get when they are read in this way, in natural order."""
+    found: set[str | None] = set()
+    if kind in (Kind.FOLDERS, Kind.OUTER):
+        places = reading.places if kind is Kind.FOLDERS else reading.outer
+        found = {place.label for place in places.values()}
+    elif kind is Kind.TABLE:
+        found = {place.label for table in tables for place in table.places.values()}
+    elif kind is Kind.NAMES and layouts.names_tell(named):
+        found = set(named)
+    return sorted((label for label in found if label), key=names.natural_key)
 
 
 def _write(studio: Studio, upload_id: str, kind: Kind, reading: layouts.Reading, tables: Sequence[Table]) -> None:

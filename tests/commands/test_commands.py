@@ -72,6 +72,33 @@ def test_import_says_what_became_of_every_file(pets: dict[str, Any]) -> None:
     assert all(one["reason"].endswith(".") for one in told["left_out"])
 
 
+def test_labels_are_looked_at_renamed_and_left_out_before_they_are_added(shell: Shell, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "zoo", {"Cat": 2, "cats": 2, "junk": 1})
+    looked = shell.json("import", folder, "--dataset", "zoo", "--look")
+    assert looked["labels"] == {"Cat": 2, "cats": 2, "junk": 1}
+    assert looked["explained"][0] == "Each folder is a label, below “zoo”."
+    assert "zoo" not in [one["dataset"] for one in shell.json("datasets")], "looking adds nothing"
+    wrong = shell.json("import", folder, "--dataset", "zoo", "--label", "dog=cat", code=1)
+    assert wrong == {"error": "There is no label “dog” in it. The labels are: Cat, cats, junk."}
+    wishes = ("--label", "Cat=cat", "--label", "cats=cat", "--label", "junk=")
+    told = shell.json("import", folder, "--dataset", "zoo", *wishes)
+    assert (told["accepted"], told["labels"]) == (4, {"cat": 4})
+    again = shell.json("import", folder, "--dataset", "zoo", *wishes)
+    assert (again["accepted"], again["duplicates"]) == (0, 4)
+
+
+def test_a_table_says_the_labels_unless_the_folders_shall(shell: Shell, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "mixed", {"a": 2, "b": 2})
+    files = sorted(folder.rglob("*.png"))
+    rows = [f"{file.relative_to(folder)},{'left' if at % 2 else 'right'}" for at, file in enumerate(files)]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    looked = shell.json("import", folder, "--dataset", "mixed", "--look")
+    assert (looked["labels"], looked["readings"]) == ({"left": 2, "right": 2}, ["folders", "table", "none"])
+    by_folder = shell.json("import", folder, "--dataset", "mixed", "--look", "--read", "folders")
+    assert by_folder["labels"] == {"a": 2, "b": 2}
+    assert shell.run("import", folder, "--dataset", "mixed", "--read", "names").returncode == 1
+
+
 def test_importing_again_adds_nothing_and_is_a_success(shell: Shell, pets: dict[str, Any]) -> None:
     again = shell.json("import", pets["folder"], "--dataset", "pets")
     assert (again["accepted"], again["duplicates"]) == (0, 25)
