@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from core import maps
 from core.embedded import open_studio
 from core.enough import KIND as ENOUGH
 from core.errors import NotFound, StudioError
-from core.index import advising
+from core.index import advising, mapping
 from core.records import Dataset, Survey
 from core.running.alone import alone, when_told_to_end
 from core.studio import Studio
@@ -26,6 +27,7 @@ Compute = Callable[[Studio, Dataset, Tell], Mapping[str, Any]]
 
 KINDS: dict[str, Compute] = {
     ENOUGH: advising.survey,
+    maps.KIND: mapping.compute,
 }
 BEAT_S = 2.0
 TELL_S = 0.5

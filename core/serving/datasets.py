@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core import datasets, models, names, selections
+from core import datasets, maps, models, names, selections
 from core.records import Image, Split
 from core.selections import Selection
 from core.serving.answers import Malformed, finite, number, whole_number
@@ -90,6 +90,19 @@ async def similar(request: Request, studio: Studio) -> Response:
         raise Malformed("The request holds no picture.")
     found = await run_in_threadpool(datasets.similar, studio, dataset_id, data, count)
     return JSONResponse({"images": [{"id": one.image_id, "similarity": round(one.similarity, 4)} for one in found]})
+
+
+async def points(request: Request, studio: Studio) -> Response:
+    """GET /api/datasets/{id}/map: see `maps.packed`. Nothing is sent twice: it has a tag."""
+    dataset_id = number(request, "dataset")
+    headers = {
+        "etag": f'"{await run_in_threadpool(maps.tag, studio, dataset_id)}"',
+        "cache-control": "private, no-cache",
+    }
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    content = await run_in_threadpool(maps.packed, studio, dataset_id)
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 async def undo(request: Request, studio: Studio) -> Response:

@@ -40,6 +40,7 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("GET", "/api/datasets/{id}/sure", labelling.sure),
     ("POST", "/api/datasets/{id}/accept", labelling.accept),
     ("POST", "/api/datasets/{id}/similar", datasets.similar),
+    ("GET", "/api/datasets/{id}/map", datasets.points),
     ("POST", "/api/actions/{id}/undo", datasets.undo),
     ("GET", "/api/datasets/{id}/instant", datasets.instant),
     ("GET", "/api/datasets/{id}/predictions.csv", predictions.table),

@@ -118,3 +118,29 @@ def test_the_sample_pictures_are_one_click_away(visit: Visit, studio: Studio) ->
     upload = studio.store.uploads.get(str(app.query_params["upload"]))
     assert upload.add_when_ready
     assert "looked at" in words(app)
+
+
+def test_the_map_is_asked_for_by_looking_at_it_and_drawn_once_it_is_there(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 3, "pear": 3})
+    add_model(studio, dataset_id)
+    app = visit("datasets", dataset=dataset_id, view="map")
+    assert calm(app) and "Looking which of 6 pictures are alike" in words(app)
+    revision = studio.store.datasets.get(dataset_id).labels_revision
+    studio.store.surveys.put(dataset_id, "map", revision, 1.0, {"file": "map-1-1.npz", "pictures": 6, "laid": 6})
+    app = visit("datasets", dataset=dataset_id, view="map")
+    assert calm(app) and '"mode": "map"' in words(app)
+    studio.store.surveys.fail(dataset_id, "map", revision, "A map needs 3 pictures. Add some more.")
+    assert "A map needs 3 pictures" in visit("datasets", dataset=dataset_id, view="map").warning[0].value
+
+
+def test_recent_origins_and_doubts_are_filters_of_the_gallery(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5, None: 3})
+    add_model(studio, dataset_id)
+    doubted = words(visit("datasets", dataset=dataset_id, label="doubtful"))
+    assert doubted.count('"revision"') == 1 and '"suggestion": "pear"' in doubted
+    assert '"doubtful": true' in doubted, "all that match is this filter"
+    assert words(visit("datasets", dataset=dataset_id, use="Testing")).count('"revision"') == 0
+    gone = visit("datasets", dataset=dataset_id, like="found")
+    assert calm(gone) and "That search is over" in words(gone) and words(gone).count('"revision"') == 60
+    away = visit("datasets", dataset=dataset_id, like="1")
+    assert calm(away) and "no predictor" in away.warning[0].value and words(away).count('"revision"') == 60
