@@ -74,13 +74,24 @@ def _parser() -> argparse.ArgumentParser:
     one = command("models", "list the models, or describe one")
     one.add_argument("model", nargs="?", metavar="MODEL")
     one = command("train", "put a training run into the queue")
-    one.add_argument("dataset", metavar="DATASET")
+    one.add_argument("dataset", nargs="?", metavar="DATASET")
+    one.add_argument("--from", dest="origin", metavar="RUN", help="train that run longer, on its own pictures")
+    one.add_argument("--begin", choices=["end", "best"], help="with --from: where; at its end unless said otherwise")
     one.add_argument("--architecture", default="efficientnet-lite0", metavar="NAME")
     one.add_argument("--epochs", type=int, default=5, metavar="N")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the recipe")
     one.add_argument("--wait", action="store_true", help="wait until the run is over")
-    one = command("stop", "end a run and keep its best model")
-    one.add_argument("run", metavar="RUN")
+    for name, words in (
+        ("stop", "end a run and keep its best model"),
+        ("pause", "pause a run; it keeps everything"),
+        ("resume", "let a paused run go on at the very step it was paused at"),
+        ("cancel", "end a run and keep nothing"),
+        ("retry", "try a run again that failed or was cancelled"),
+        ("prefer", "let a run go before others"),
+    ):
+        one = command(name, words)
+        one.add_argument("run", metavar="RUN")
+    one.add_argument("priority", type=int, metavar="PRIORITY", help="from -9 to 9; 0 is everybody's")
     one = command("predict", "ask a model about pictures or folders of pictures")
     one.add_argument("model", metavar="MODEL", help="an id, or DATASET/instant, or DATASET/best")
     one.add_argument("paths", type=Path, nargs="+", metavar="PATH")

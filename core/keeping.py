@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from core import scores, takeaway
 from core.bundles import write_bundle
 from core.learning import export
-from core.learning.checkpoint import Checkpoints
+from core.learning.checkpoint import Checkpoints, write_weights
 from core.learning.learner import load_best
 from core.recipe import Recipe
 from core.records import Dataset, ModelKind, Run, RunState, Version, VersionImage
+from core.runs import END
 from core.studio import Files, Store
 
 Indices = NDArray[np.int64]
@@ -42,8 +43,10 @@ class Material:
     test: Indices  # rows nobody has looked at before; may be none
 
 
-def keep(files: Files, store: Store, run: Run, checkpoints: Checkpoints, material: Material) -> None:
-    """Makes the run's model of its best checkpoint.
+def keep(
+    files: Files, store: Store, run: Run, checkpoints: Checkpoints, material: Material, go_on: bool = True
+) -> None:
+    """Makes the run's model of its best checkpoint. With `go_on` the last weights are kept too, to train longer from.
 
     Raises:
         StudioError: there is none; the disk is full.
@@ -80,6 +83,8 @@ def keep(files: Files, store: Store, run: Run, checkpoints: Checkpoints, materia
     checkpoints.before_write()
     files.require_room(3 * len(graph))
     write_bundle(folder, manifest, tensors, graph, held_out)
+    if go_on:
+        write_weights(files.run(run.id) / END, checkpoints.end())
     checkpoints.before_write()
     store.models.put(
         run.dataset_id,
@@ -99,11 +104,14 @@ def keep(files: Files, store: Store, run: Run, checkpoints: Checkpoints, materia
 
 
 def tidy(files: Files, store: Store, run_id: int) -> None:
-    """Removes what a run that is over needs no more: checkpoints, and folders that its lost attempts left behind."""
+    """Removes what a run that is over needs no more: checkpoints, and folders that its lost attempts left behind.
+
+    Of a run that failed everything stays, to try again from there.
+    """
     run = store.runs.get(run_id)
     if run.state not in (RunState.SUCCEEDED, RunState.CANCELLED):
         return
-    takeaway.tidy(files.run(run_id))
+    takeaway.tidy(files.run(run_id), [END] if run.state is RunState.SUCCEEDED else [])
     named = store.models.get(run.model_id).folder if run.model_id is not None else None
     for folder in files.model(f"{_prefix(run_id)}0").parent.iterdir():
         if folder.name.removeprefix(".").startswith(_prefix(run_id)) and folder.name != named:

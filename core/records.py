@@ -44,6 +44,22 @@ class Wish(StrEnum):
     PAUSE = "pause"
     STOP = "stop"  # end now, keep the best model: the run succeeds
     CANCEL = "cancel"  # end now, keep nothing
+    SALVAGE = "salvage"  # the scheduler's own: it failed too often, but its best model is kept
+
+
+class Hold(StrEnum):
+    """What a paused run waits for; it goes on by itself."""
+
+    DISK = "disk"
+
+
+class Begin(StrEnum):
+    """Where a run begins that has a parent."""
+
+    FRESH = "fresh"  # where every run begins
+    AGAIN = "again"  # at the last checkpoint of the parent, which failed; where there is none, fresh
+    END = "end"  # with the weights that the parent ended with
+    BEST = "best"  # with the weights of the parent's model
 
 
 class ModelKind(StrEnum):
@@ -272,6 +288,7 @@ class TrainingSpec:
     architecture: str
     epochs: int
     overrides: dict[str, Any] = field(default_factory=dict)  # fields of core.recipe.Recipe
+    begin: str = Begin.FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +315,10 @@ class Run:
     crash_step: int
     error: str | None  # a sentence
     model_id: int | None
+    owner: str = ""  # who asked for it
+    priority: int = 0  # higher goes first
+    parent_id: int | None = None  # the run it was made from: tried again, trained longer, or with a dial changed
+    hold: Hold | None = None  # of a paused run
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import architectures, recipe, versions
+from core import architectures, events, recipe, versions
 from core.errors import Conflict, NotFound, Refused
-from core.records import Run, RunState, TrainingSpec, Wish
+from core.records import Begin, Run, RunState, TrainingSpec, Wish
 from core.studio import Studio
+from core.words import count
 
 MAX_EPOCHS = 1000
+PRIORITIES = (-9, 9)
+END = "end.pt"  # in a run's folder: the weights that it ended with, which are seldom its best
 WORDS = {
     RunState.QUEUED: "waiting",
     RunState.STARTING: "starting",
@@ -25,9 +30,14 @@ WORDS = {
 
 
 def start(
-    studio: Studio, dataset_id: int, architecture: str, epochs: int, overrides: Mapping[str, Any] | None = None
+    studio: Studio,
+    dataset_id: int,
+    architecture: str,
+    epochs: int,
+    overrides: Mapping[str, Any] | None = None,
+    like: int | None = None,
 ) -> Run:
-    """Freezes a version of the dataset and puts a run on it into the queue.
+    """Freezes a version of the dataset and puts a run on it into the queue; `like` is the run it was made from.
 
     Raises:
         NotFound: no such dataset or architecture.
@@ -36,15 +46,101 @@ def start(
     """
     dataset = studio.store.datasets.get(dataset_id)
     card = architectures.get(architecture)
-    if not 1 <= epochs <= MAX_EPOCHS:
-        raise Refused(f"{epochs} epochs? Please choose between 1 and {MAX_EPOCHS:,}.", "epochs")
+    _require_epochs(epochs)
     studio.files.require_room()
     spec = TrainingSpec(card.name, epochs, dict(overrides or {}))
     derived = recipe.derive(spec, dataset.images, max(dataset.labels, 2), os.cpu_count() or 1)
     version = versions.freeze(studio, dataset_id, derived.validation_share, derived.seed)
-    run = studio.store.runs.submit(dataset_id, version.id, f"{card.title}, {epochs} epochs", spec)
+    return _submit(studio, dataset_id, version.id, f"{card.title}, {epochs} epochs", spec, like)
+
+
+def retry(studio: Studio, run_id: int) -> Run:
+    """A new run with the settings and the very pictures of one that ended without success.
+
+    One that failed goes on at its last checkpoint where there is one; one that was cancelled kept none.
+
+    Raises:
+        NotFound, DiskFull.
+        Conflict: it has not ended, or it succeeded.
+    """
+    run = get(studio, run_id)
+    if run.state not in (RunState.FAILED, RunState.CANCELLED):
+        raise Conflict(f"Run {run_id} is {WORDS[run.state]}, so there is nothing to try again.")
+    studio.files.require_room()
+    again = dataclasses.replace(run.spec, begin=str(Begin.AGAIN))
+    return _submit(studio, run.dataset_id, run.version_id, run.name, again, run.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """How a run would be trained longer."""
+
+    spec: TrainingSpec
+    sentence: str  # the schedule, in words
+
+
+def plan_longer(studio: Studio, run: Run, epochs: int, begin: Begin) -> Longer:
+    """More epochs on the very pictures of `run`, from its end or from its best.
+
+    The rate warms up to half of what it was at its highest: where the old schedule ended it is too low to learn.
+
+    Raises:
+        Conflict: that run left nothing to go on from.
+        Refused: the epochs are out of range.
+    """
+    _require_epochs(epochs)
+    recorded = events.last(studio, run.id, "recipe")
+    if begin not in begins(studio, run) or recorded is None:
+        raise Conflict(f"Run {run.id} left nothing to go on from. Start a new run with its settings instead.")
+    rate = recorded.data["recipe"]["learning_rate"] / 2
+    overrides = {**run.spec.overrides, "learning_rate": rate, "warm_start": False, "freeze_epochs": 0}
+    spec = TrainingSpec(run.spec.architecture, epochs, overrides, str(begin))
+    schedule = recorded.data["recipe"]["schedule"]
+    then = "stays there" if schedule == "constant" else "falls again over these epochs"
+    place = "where it ended" if begin is Begin.END else "its best epoch"
+    return Longer(
+        spec,
+        f"{count(epochs, 'epoch')} more from {place}, on the same pictures: the learning rate warms up to half of what "
+        f"it was, {rate:.2g}, and {then}. The best epoch is kept, the one it begins with included.",
+    )
+
+
+def begins(studio: Studio, run: Run) -> list[Begin]:
+    """Where training longer may begin; nowhere unless it left a model."""
+    if not run.state.final or run.model_id is None:
+        return []
+    return [Begin.END, Begin.BEST] if (studio.files.run(run.id) / END).exists() else [Begin.BEST]
+
+
+def longer(studio: Studio, run_id: int, epochs: int, begin: Begin) -> Run:
+    """Queues what `plan_longer` says, as a run of its own. Raises like it; DiskFull."""
+    run = get(studio, run_id)
+    plan = plan_longer(studio, run, epochs, begin)
+    studio.files.require_room()
+    title = architectures.get(run.spec.architecture).title
+    return _submit(studio, run.dataset_id, run.version_id, f"{title}, {epochs} epochs more", plan.spec, run.id)
+
+
+def prefer(studio: Studio, run_id: int, priority: int) -> Run:
+    """Lets a run go before others of lower priority. Raises NotFound, Refused."""
+    low, high = PRIORITIES
+    if not low <= priority <= high:
+        raise Refused(f"A priority is a whole number from {low} to {high}; 0 is everybody's.", "priority")
+    studio.store.runs.prefer(get(studio, run_id).id, priority)
+    return get(studio, run_id)
+
+
+def _submit(
+    studio: Studio, dataset_id: int, version_id: int, name: str, spec: TrainingSpec, parent_id: int | None
+) -> Run:
+    run = studio.store.runs.submit(dataset_id, version_id, name, spec, studio.who, 0, parent_id)
     studio.services.wake()
     return run
+
+
+def _require_epochs(epochs: int) -> None:
+    if not 1 <= epochs <= MAX_EPOCHS:
+        raise Refused(f"{epochs} epochs? Please choose between 1 and {MAX_EPOCHS:,}.", "epochs")
 
 
 def get(studio: Studio, run_id: int) -> Run:
@@ -60,13 +156,6 @@ def all_of(studio: Studio, dataset_id: int | None = None) -> list[Run]:
 def active(studio: Studio) -> list[Run]:
     """Queued, paused or being trained, oldest first."""
     return [run for run in reversed(all_of(studio)) if not run.state.final]
-
-
-def before(studio: Studio, run: Run) -> int:
-    """How many runs are before this one in the queue."""
-    return sum(
-        other.id < run.id and not other.state.final and other.state is not RunState.PAUSED for other in active(studio)
-    )
 
 
 def stop(studio: Studio, run_id: int) -> Run:

@@ -121,8 +121,10 @@ class Idle:
 
     def work(self) -> bool:
         store = self._store
+        open_runs = store.runs.all(states=(RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.PAUSED))
         return (
-            bool(store.runs.all(states=(RunState.QUEUED, RunState.STARTING, RunState.RUNNING)))
+            # A paused run waits for a person, unless it waits for room on the disk.
+            any(run.state is not RunState.PAUSED or run.hold for run in open_runs)
             or bool(store.uploads.waiting())
             or store.vectors.todo_count() > 0
             or bool(store.datasets.stale())

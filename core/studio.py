@@ -489,7 +489,18 @@ class MergeStore(Protocol):
 
 
 class RunStore(Protocol):
-    def submit(self, dataset_id: int, version_id: int, name: str, spec: TrainingSpec) -> Run: ...
+    def submit(
+        self,
+        dataset_id: int,
+        version_id: int,
+        name: str,
+        spec: TrainingSpec,
+        owner: str = "",
+        priority: int = 0,
+        parent_id: int | None = None,
+    ) -> Run:
+        """One that begins where its parent stood takes over its curve."""
+
     def get(self, run_id: int) -> Run:
         """Raises NotFound."""
 
@@ -498,6 +509,10 @@ class RunStore(Protocol):
 
     def request(self, run_id: int, wish: Wish | Literal["resume"]) -> bool:
         """Moves a waiting run at once, asks a working one. False when the run is over."""
+
+    def prefer(self, run_id: int, priority: int) -> None: ...
+    def used(self, since: float) -> dict[str, float]:
+        """Owner -> seconds on a device since then."""
 
     def cas(self, run_id: int, expected: Sequence[RunState], *, fence: int | None = None, **values: Any) -> bool:
         """Moves a run only if it still is where, and at the attempt at which, the caller believes it to be."""
@@ -528,6 +543,9 @@ class RunStore(Protocol):
 
     def metrics(self, run_id: int, after_step: int = -1) -> list[Metric]:
         """By step, `step > after_step`."""
+
+    def latest(self, run_id: int, key: str) -> float | None:
+        """The newest value of a metric; None where there is none, or it is no number."""
 
     def frames(self, run_id: int, after_epoch: int = -1) -> list[Frame]:
         """By epoch, `epoch > after_epoch`."""

@@ -10,6 +10,7 @@ import json
 import math
 import shutil
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,12 +137,12 @@ def leave(files: Files, store: Store, run_id: int) -> None:
     files.write(folder / RUN_JSON, run_json(store, run_id))
 
 
-def tidy(folder: Path) -> None:
+def tidy(folder: Path, but: Collection[str] = ()) -> None:
     """Removes everything else from the folder of a run; the folder too when nothing is left to anybody."""
     if not folder.is_dir():
         return
     for part in folder.iterdir():
-        if part.name in (RUN_JSON, TENSORBOARD):
+        if part.name in (RUN_JSON, TENSORBOARD, *but):
             continue
         shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
     if not any(folder.iterdir()):

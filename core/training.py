@@ -11,7 +11,9 @@ import io
 import logging
 import math
 import os
+import shutil
 import time
+from collections import Counter
 from typing import assert_never
 
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from core import recipe as recipes
+from core.beginnings import pin, pinned, take_over
 from core.errors import StudioError
 from core.imaging.cache import PixelCache, open_cache
 from core.imaging.pool import DecoderPool
@@ -43,7 +46,7 @@ from core.learning.events import (
 from core.learning.learner import Head, choose_device
 from core.learning.tuning import as_words, tune
 from core.recipe import Recipe
-from core.records import Run, Split, TrainingSpec, Wish
+from core.records import Begin, Run, Split, TrainingSpec, Wish
 from core.running.context import RunContext, Stopped
 from core.settings import Settings
 from core.studio import Files, Store
@@ -51,6 +54,7 @@ from core.watching import Watcher
 
 SAY_S = 1.0  # between two words about progress
 NO_VECTORS_S = 20.0  # the indexer gets no further: a run does without the vectors that are missing
+KEEPING = (Wish.STOP, Wish.SALVAGE)
 Indices = NDArray[np.int64]
 
 log = logging.getLogger("trainer")
@@ -64,6 +68,7 @@ class Training:
         self._version = store.versions.get(run.version_id)
         self._images = store.versions.images(run.version_id)
         self._folder = files.run(run.id)
+        self._take_over()
         self._folder.mkdir(exist_ok=True)
         self._checkpoints = Checkpoints(self._folder / "checkpoints", self._before_write)
         self._device = choose_device(settings.device)
@@ -80,6 +85,8 @@ class Training:
         self._learn(recipe, self._pinned_head() if recipe.warm_start else None, cache)
         self._keep(recipe, cache)
         if self._diverged is not None:
+            # Whoever tries again must not begin with weights that are no numbers.
+            shutil.rmtree(self._checkpoints.folder)
             raise StudioError(self._diverged)
 
     def _before_write(self) -> None:
@@ -108,7 +115,7 @@ class Training:
     def _leave_if_asked(self) -> None:
         wish = self._context.wish
         # A run that is to keep its best model still needs the pictures that the model is scored on.
-        if wish is not None and not (wish is Wish.STOP and self._run.step):
+        if wish is not None and not (wish in KEEPING and self._run.step):
             raise Stopped(wish)
 
     def _index(self, cache: PixelCache, split: Split) -> Indices:
@@ -121,8 +128,17 @@ class Training:
 
     # ---- plan
 
-    def _recorded_recipe(self) -> Recipe | None:
-        events = self._store.runs.events(self._run.id)
+    def _take_over(self) -> None:
+        """A run that is tried again goes on where the one that failed stood, by the same recipe."""
+        run = self._run
+        if run.spec.begin == Begin.AGAIN and run.parent_id and self._recorded_recipe() is None:
+            recipe = self._recorded_recipe(run.parent_id)
+            if recipe is not None and take_over(self._files, run):
+                self._context.say("recipe", {"recipe": recipe.as_dict()})
+                self._context.still_mine()
+
+    def _recorded_recipe(self, run_id: int = 0) -> Recipe | None:
+        events = self._store.runs.events(run_id or self._run.id)
         return next((recipes.from_dict(event.data["recipe"]) for event in events if event.kind == "recipe"), None)
 
     def _derive(self, spec: TrainingSpec) -> Recipe:
@@ -136,6 +152,11 @@ class Training:
             spec = self._run.spec
             recipe = self._derive(dataclasses.replace(spec, overrides={**spec.overrides, "warm_start": False}))
         recipe = self._tune(recipe, cache)
+        if self._begins_elsewhere:
+            self._before_write()
+            pin(self._files, self._store, self._run)
+        splits = Counter(str(image.split) for image in self._images)
+        self._context.say("split", {str(split): splits[str(split)] for split in Split if split is not Split.AUTO})
         self._context.say("recipe", {"recipe": recipe.as_dict()})
         self._context.still_mine()
         return recipe
@@ -151,6 +172,10 @@ class Training:
         found = tuned.recipe
         log.info("Computing in %s, %s, with %d threads.", found.precision, found.layout, found.threads)
         return found
+
+    @property
+    def _begins_elsewhere(self) -> bool:
+        return self._run.spec.begin in (Begin.END, Begin.BEST)
 
     def _pin_head(self) -> bool:
         """Fits the instant model's head on the training pictures of this version, and keeps it beside the checkpoints.
@@ -193,24 +218,29 @@ class Training:
     # ---- learn
 
     def _learn(self, recipe: Recipe, head: Head | None, cache: PixelCache) -> None:
+        train, validation = self._index(cache, Split.TRAIN), self._index(cache, Split.VALIDATION)
         training = loop.train(
             cache.pixels,
             self._targets,
-            self._index(cache, Split.TRAIN),
-            self._index(cache, Split.VALIDATION),
+            train,
+            validation,
             recipe,
             self._device,
             self._version.labels,
             self._checkpoints,
             head,
-            self._watcher.strip(self._images, self._index(cache, Split.TRAIN), self._index(cache, Split.VALIDATION)),
+            begin=pinned(self._files, self._run) if self._begins_elsewhere else None,
+            strip=self._watcher.strip(self._images, train, validation),
         )
         for event in training:
-            self._hear(event)
+            try:
+                self._hear(event)
+            except Exception as error:  # noqa: BLE001 - it is raised again
+                training.throw(error)  # not closed: a checkpoint would hold what was never put on record
             if (wish := self._context.wish) is not None and not isinstance(event, Finished):
                 training.close()  # saves where it stands
-                if wish is Wish.STOP:
-                    log.info("Stopped by a person after step %d; the best model is kept.", self._step)
+                if wish in KEEPING:
+                    log.info("Stopped after step %d; the best model is kept.", self._step)
                     return
                 raise Stopped(wish)
 
@@ -297,7 +327,7 @@ class Training:
 
     def _keep(self, recipe: Recipe, cache: PixelCache) -> None:
         wish = self._context.wish
-        if wish is Wish.STOP and self._checkpoints.best() is None:
+        if wish in KEEPING and self._checkpoints.best() is None:
             raise Stopped(wish, "It was stopped before its first epoch was over, so there was no model to keep.")
         self._context.say("scoring")
         material = Material(
@@ -310,4 +340,4 @@ class Training:
             self._index(cache, Split.VALIDATION),
             self._index(cache, Split.TEST),
         )
-        keep(self._files, self._store, self._run, self._checkpoints, material)
+        keep(self._files, self._store, self._run, self._checkpoints, material, go_on=self._diverged is None)

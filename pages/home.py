@@ -7,8 +7,8 @@ import time
 
 import streamlit as st
 
-from core import datasets, models, runs
-from core.records import Dataset, RunState
+from core import datasets, estimates, models, runs
+from core.records import Dataset
 from pages import studio
 from pages.beginning import drop_area, getting_ready
 from pages.components.uploader import just_added
@@ -60,10 +60,8 @@ def working(before: int, names: dict[int, str]) -> None:
             st.rerun()  # one began or ended: the models below may have changed too
         with st.grid(3, min_column_width=300):
             for run in active[:6]:
-                said = f"Epoch {run.epoch} of {run.spec.epochs}"
-                if run.state is RunState.QUEUED:
-                    ahead = runs.before(darkroom, run)
-                    said = f"{count(ahead, 'run')} before it" if ahead else "Next in the queue"
+                turn = estimates.turn(darkroom, run)
+                said = estimates.sentence(turn) if turn else f"Epoch {run.epoch} of {run.spec.epochs}"
                 name = names.get(run.dataset_id, "")
                 tiles.run_tile(run, name, runs.WORDS[run.state], said, time.time())
 

@@ -11,10 +11,11 @@ from core import datasets, events, models, recipe, runs
 from core.errors import NotFound
 from core.records import Run, RunState
 from core.studio import Studio
+from pages import run_actions
 from pages.components.curves import curves
 from pages.components.filmstrip import filmstrip
 from pages.parts import frame, links, markup, states
-from pages.parts.text import ago, count, duration
+from pages.parts.text import ago, duration
 from pages.parts.theme import label_colour
 
 REFRESH_S = 1.0  # between two looks of a browser at the curves; the trainer tells twice a second
@@ -50,45 +51,24 @@ def status(studio: Studio, run_id: int) -> None:
         if run.state is RunState.SUCCEEDED:
             result(studio, run)
         elif run.state.final:
-            ended(run)
+            ended(studio, run)
         else:
             under_way(studio, run)
 
 
 def under_way(studio: Studio, run: Run) -> None:
     said = {
-        RunState.QUEUED: queued(studio, run),
+        RunState.QUEUED: run_actions.waiting(studio, run),
         RunState.STARTING: "The trainer is starting; the first numbers come in a few seconds.",
-        RunState.RUNNING: preparing(studio, run),
-        RunState.PAUSED: f"Paused after step {count(run.step)}. Everything is kept; it goes on exactly there.",
+        RunState.RUNNING: preparing(studio, run) or run_actions.patience(studio, run),
+        RunState.PAUSED: run_actions.paused(run),
     }[run.state]
     if run.wish:
         said = "Asked to end between two steps. The best model so far is kept."
         said = {"pause": "Pausing after this step.", "cancel": "Ending; nothing will be kept."}.get(run.wish, said)
     if said:
         markup.draw(markup.words(said, quiet=True))
-    with st.container(horizontal=True):
-        if run.state is RunState.PAUSED:
-            if st.button("Resume", type="primary", icon=":material/play_arrow:"):
-                runs.resume(studio, run.id)
-                st.rerun()
-        elif run.state is RunState.RUNNING:
-            if st.button("Stop and keep the best", type="primary", icon=":material/stop:", disabled=bool(run.wish)):
-                runs.stop(studio, run.id)
-                st.rerun()
-            if st.button("Pause", icon=":material/pause:", disabled=bool(run.wish)):
-                runs.pause(studio, run.id)
-                st.rerun()
-        if st.button("Cancel", type="tertiary", disabled=run.wish == "cancel"):
-            runs.cancel(studio, run.id)
-            st.rerun()
-
-
-def queued(studio: Studio, run: Run) -> str:
-    ahead = runs.before(studio, run)
-    if run.not_before > time.time() + 1:
-        return f"It was interrupted and begins again in {duration(run.not_before - time.time())}."
-    return f"{count(ahead, 'run')} before it in the queue." if ahead else "Next in the queue; it begins in a moment."
+    run_actions.steer(studio, run)
 
 
 def preparing(studio: Studio, run: Run) -> str:
@@ -101,25 +81,29 @@ def preparing(studio: Studio, run: Run) -> str:
 def result(studio: Studio, run: Run) -> None:
     if run.model_id is None:
         return states.problem("This run is done, but its model was removed.")
-    model = models.get(studio, run.model_id)
+    scored(studio, run)
+    run_actions.go_on(studio, run)
+
+
+def scored(studio: Studio, run: Run) -> None:
+    """How good the model is that it left, and the ways to it."""
+    model = models.get(studio, run.model_id or 0)
     took = duration((run.finished_at or run.queued_at) - (run.started_at or run.queued_at))
     markup.draw(markup.score(model.accuracy, model.interval, f"{models.sentence(model)} It took {took}.", large=True))
     with st.container(horizontal=True, vertical_alignment="center"):
         links.go("Try it", "predictions", "center_focus_strong", "primary", dataset=run.dataset_id, model=model.id)
         links.go("See what it gets wrong", "models", "grid_on", "secondary", model=model.id)
-        again(run)
 
 
-def ended(run: Run) -> None:
+def ended(studio: Studio, run: Run) -> None:
     if run.state is RunState.FAILED:
         states.problem(run.error or "This run failed. Its log below says at what; the dataset is untouched.")
     else:
-        markup.draw(markup.words("Cancelled. No model was kept; the dataset is untouched.", quiet=True))
-    again(run)
-
-
-def again(run: Run) -> None:
-    links.go("Train again with these settings", "training", "replay", dataset=run.dataset_id, like=run.id)
+        said = run.error or "Cancelled. No model was kept; the dataset is untouched."
+        markup.draw(markup.words(said, quiet=True))
+    if run.model_id is not None:
+        scored(studio, run)
+    run_actions.go_on(studio, run)
 
 
 def details(studio: Studio, run: Run) -> None:

@@ -42,7 +42,8 @@ def page() -> None:
     earlier(dataset)
     if start:
         with said, states.sentences():
-            run = runs.start(darkroom, dataset.id, card.name, epochs, overrides)
+            made_from = pickers.chosen("like") if same else None
+            run = runs.start(darkroom, dataset.id, card.name, epochs, overrides, made_from)
             st.switch_page("pages/training.py", query_params={"run": str(run.id)})
 
 
@@ -118,6 +119,8 @@ def sentence(run: Run) -> str:
         return run.error
     if run.model_id is not None:
         return models.sentence(models.get(darkroom, run.model_id))
+    if (turn := estimates.turn(darkroom, run)) is not None:
+        return estimates.sentence(turn)
     return f"Epoch {run.epoch} of {run.spec.epochs}"
 
 

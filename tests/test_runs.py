@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import datasets, runs
+from core import datasets, estimates, runs
 from core.errors import Conflict, DiskFull, NotFound, Refused
 from core.records import Run, RunState, Split, Wish
 from core.storage import LocalFiles
@@ -88,7 +88,10 @@ def test_only_a_paused_run_can_be_resumed(studio: Studio) -> None:
 def test_the_queue_says_how_many_are_before(studio: Studio) -> None:
     first = queued(studio)
     second = runs.start(studio, first.dataset_id, "mlp", 1)
-    assert (runs.before(studio, first), runs.before(studio, second)) == (0, 1)
+    turns = [estimates.turn(studio, run) for run in (first, second)]
+    assert [turn.before for turn in turns if turn] == [0, 1]
+    assert turns[1] and 0 < turns[1].starts_in_s < 60
+    assert estimates.sentence(turns[1]).startswith("1 before you, about ")
 
 
 @pytest.mark.parametrize("text", ["999", "abc", "-1", "1; DROP TABLE run"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from core.commands import data, machine, states, training
+from core.commands import data, machine, states, steering, training
 from core.commands.answers import Answer, Failed
 
 __all__ = ["Answer", "Failed", "run"]
@@ -17,7 +17,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "runs": training.list_runs,
     "models": training.list_models,
     "train": training.train,
-    "stop": training.stop,
+    "stop": steering.stop,
+    "pause": steering.pause,
+    "resume": steering.resume,
+    "cancel": steering.cancel,
+    "retry": steering.retry,
+    "prefer": steering.prefer,
     "predict": training.predict,
     "export": training.export,
     "versions": states.versions_of,

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import datasets, layouts, models, recipe, runs
+from core import datasets, estimates, layouts, models, recipe, runs
 from core.commands.answers import Answer, Failed, progress, progress_over, table
 from core.embedded import open_studio
 from core.errors import NotFound, Refused, StudioError, Unavailable
-from core.records import Model, Run, RunState
+from core.records import Begin, Model, Run, RunState
 from core.studio import Studio
 
 POLL_S = 0.2
@@ -27,31 +27,43 @@ def list_runs(wish: argparse.Namespace) -> Answer:
     studio = open_studio()
     if wish.run:
         run = runs.find(studio, wish.run)
-        return Answer(_run(studio, run), _sentence(studio, run))
+        return Answer(document(studio, run), _sentence(studio, run))
     found = runs.all_of(studio)
     if not found:
         return Answer([], "No run yet. `python -m core train DATASET` starts one.")
-    documents = [_run(studio, run) for run in found]
+    documents = [document(studio, run) for run in found]
     rows = [[d["run"], d["dataset"], d["architecture"], d["state"], f"{d['epoch']}/{d['epochs']}"] for d in documents]
     return Answer(documents, table(["run", "dataset", "architecture", "state", "epochs"], rows))
 
 
 def train(wish: argparse.Namespace) -> Answer:
     studio = open_studio()
-    dataset = datasets.find(studio, wish.dataset)
-    overrides = dict(_override(text) for text in wish.set)
-    run = runs.start(studio, dataset.id, wish.architecture, wish.epochs, overrides)
+    run = _longer(studio, wish) if wish.origin else _start(studio, wish)
     if wish.wait:
         run = _until_over(studio, run)
         if run.state is not RunState.SUCCEEDED:
-            return Failed(_run(studio, run), _sentence(studio, run))
-    return Answer(_run(studio, run), _sentence(studio, run))
+            return Failed(document(studio, run), _sentence(studio, run))
+    return Answer(document(studio, run), _sentence(studio, run))
 
 
-def stop(wish: argparse.Namespace) -> Answer:
-    studio = open_studio()
-    run = runs.stop(studio, runs.find(studio, wish.run).id)
-    return Answer(_run(studio, run), f"Run {run.id} ends between two steps and keeps its best model.")
+def _start(studio: Studio, wish: argparse.Namespace) -> Run:
+    if not wish.dataset:
+        raise Refused("Say which dataset to train on, or with --from which run to train longer.", "dataset")
+    dataset = datasets.find(studio, wish.dataset)
+    overrides = dict(_override(text) for text in wish.set)
+    return runs.start(studio, dataset.id, wish.architecture, wish.epochs, overrides)
+
+
+def _longer(studio: Studio, wish: argparse.Namespace) -> Run:
+    """`train --from RUN`: its pictures and settings, more epochs."""
+    if wish.dataset or wish.set:
+        raise Refused(
+            "With --from the run's own pictures and settings are used; give neither DATASET nor --set.", "from"
+        )
+    parent = runs.find(studio, wish.origin)
+    places = runs.begins(studio, parent)
+    begin = Begin(wish.begin) if wish.begin else places[0] if places else Begin.END
+    return runs.longer(studio, parent.id, wish.epochs, begin)
 
 
 def _until_over(studio: Studio, run: Run) -> Run:
@@ -75,7 +87,8 @@ def _override(text: str) -> tuple[str, Any]:
     return key.strip(), recipe.parse_override(key.strip(), value.strip())
 
 
-def _run(studio: Studio, run: Run) -> dict[str, Any]:
+def document(studio: Studio, run: Run) -> dict[str, Any]:
+    turn = estimates.turn(studio, run)
     return {
         "run": run.id,
         "dataset": studio.store.datasets.get(run.dataset_id).name,
@@ -85,13 +98,20 @@ def _run(studio: Studio, run: Run) -> dict[str, Any]:
         "epochs": run.spec.epochs,
         "model": run.model_id,
         "error": run.error,
+        "owner": run.owner,
+        "priority": run.priority,
+        "parent": run.parent_id,
+        "begin": run.spec.begin,
+        "waits_for": run.hold,
+        "before": turn.before if turn else None,
+        "starts_in_s": round(turn.starts_in_s, 1) if turn else None,
     }
 
 
 def _sentence(studio: Studio, run: Run) -> str:
     said = f"Run {run.id}, {run.name}: {runs.WORDS[run.state]}"
-    if run.state is RunState.QUEUED and (ahead := runs.before(studio, run)):
-        return f"{said}, {ahead} before it."
+    if (turn := estimates.turn(studio, run)) is not None:
+        return f"{said}. {estimates.sentence(turn)}"
     if run.state is RunState.RUNNING:
         return f"{said}, epoch {run.epoch} of {run.spec.epochs}, step {run.step:,} of {run.total_steps:,}."
     if run.error:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+Weights = dict[str, Tensor]
 KEEP = 2
 FORMAT = 1
 
@@ -39,6 +41,19 @@ def write_atomically(path: Path, write: Callable[[Any], object]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def write_weights(path: Path, weights: Mapping[str, Weights | None]) -> None:
+    """{network, averaged}: what a run ended with, or begins with."""
+    write_atomically(path, lambda file: torch.save(dict(weights), file))
+
+
+def read_weights(path: Path) -> dict[str, Weights | None]:
+    """Of `write_weights`; of a model's safetensors, whose weights are both."""
+    if path.suffix == ".safetensors":
+        weights = load_file(path)
+        return {"network": weights, "averaged": weights}
+    return dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _sum(path: Path) -> str:
@@ -90,6 +105,12 @@ class Checkpoints:
         """The best weights of the newest whole checkpoint, on the CPU."""
         found = self.load(torch.device("cpu"))
         return found[1][1] if found and found[1] else None
+
+    def end(self) -> dict[str, Weights | None]:
+        """{network, averaged} of the newest whole checkpoint, which there must be."""
+        found = self.load(torch.device("cpu"))
+        assert found is not None
+        return {name: found[0][name] for name in ("network", "averaged")}
 
     def _best(self, step: int) -> Path:
         return self.folder / f"best-{step:09d}.pt"

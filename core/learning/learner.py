@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.errors import StudioError
-from core.learning.checkpoint import Checkpoints
+from core.learning.checkpoint import Checkpoints, Weights
 from core.learning.networks import Network, build
 from core.recipe import Recipe
 
 Head = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight (K, D), bias (K,)
-Weights = dict[str, Tensor]
 LOWER = 0.1  # what is left of the learning rate after the loss grew beyond all numbers
 
 
@@ -89,9 +88,17 @@ def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
 class Learner:
     """A network with its optimizer, its averaged weights, its place in the run and its best weights so far."""
 
-    def __init__(self, recipe: Recipe, labels: int, device: torch.device, head: Head | None, fingerprint: str) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        labels: int,
+        device: torch.device,
+        head: Head | None,
+        fingerprint: str,
+        begin: Mapping[str, Weights | None] | None = None,
+    ) -> None:
         self.recipe, self.labels, self.device, self.head = recipe, labels, device, head
-        self.fingerprint = fingerprint
+        self.fingerprint, self.begin = fingerprint, begin
         # Loss, right answers, images of the epoch under way; read rarely, because reading waits for the device.
         self.sums = torch.zeros(3, device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
         self.best: Best | None = None
@@ -104,9 +111,13 @@ class Learner:
         self.network = build(self.recipe.architecture, self.labels, self.recipe)
         if self.head is not None:
             self.network.load_head(*self.head)
+        if self.begin is not None and (known := self.begin["network"]) is not None:
+            self.network.load_state_dict(known)
         self.network.to(self.device)
         self.arrange(self.recipe)
         self.averaged: Network | None = copy.deepcopy(self.network) if self.recipe.ema else None
+        if self.averaged is not None and self.begin is not None and (known := self.begin["averaged"]) is not None:
+            self.averaged.load_state_dict(known)
         self.optimizer = _optimizer(self.recipe, self.network)
         self.epoch = self.batch = self.step = 0  # whole epochs done; batches done in this one; steps in all
         # Where the windows of the curve end, each with what `sums` was there: the last one that was told of (0 sums at

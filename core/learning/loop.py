@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from core import architectures
 from core.errors import StudioError
 from core.learning import augment
-from core.learning.checkpoint import Checkpoints
+from core.learning.checkpoint import Checkpoints, Weights
 from core.learning.events import (
     Advanced,
     Checked,
@@ -59,6 +59,7 @@ def train(
     checkpoints: Checkpoints,
     head: Head | None = None,
     strip: Indices | None = None,
+    begin: Mapping[str, Weights | None] | None = None,
 ) -> Generator[Event]:
     """Yields Prepared first and Finished last; the best weights are then in `checkpoints`.
 
@@ -66,6 +67,7 @@ def train(
         pixels: may be a memory map; a batch is read at a time.
         targets: (N,) class indices.
         head: weight (K, D) and bias (K,) to begin with; epoch 0 then tells what they score.
+        begin: {network, averaged} of an earlier run to begin with; epoch 0 then tells what they score.
         strip: pictures of the validation part that every Validated says more about.
 
     Raises:
@@ -76,7 +78,7 @@ def train(
     _refuse(pixels, train_index, validation_index, recipe)
     repeatable(recipe.threads)
     mark = fingerprint(recipe, labels, targets, train_index, validation_index)
-    learner = Learner(recipe, len(labels), device, head, mark)
+    learner = Learner(recipe, len(labels), device, head, mark, begin)
     resumed = learner.resume(checkpoints)
     source = _Source(pixels, targets, recipe, device)
     batches = cut(len(train_index), recipe.batch_size)
@@ -116,7 +118,8 @@ def _learn(
     """Epoch by epoch to the end. Raises _Diverged."""
     recipe, total = learner.recipe, len(batches) * learner.recipe.epochs
     window = 1 + total // (2 * WINDOWS)
-    if learner.best is None and learner.step == 0 and (learner.head is not None or recipe.epochs == 0):
+    knows = learner.head is not None or learner.begin is not None
+    if learner.best is None and learner.step == 0 and (knows or recipe.epochs == 0):
         val_loss, val_accuracy = yield from _check(learner, source, validation_index)
         best = learner.end_epoch(val_loss, val_accuracy, epoch=0)
         yield Validated(0, 0, None, None, val_loss, val_accuracy, best, _look(learner, source, strip))

@@ -11,18 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import DiskFull, StudioError, Unavailable
-from core.records import Run, RunState, Wish
+from core.records import Hold, Run, RunState, Wish
 from core.running import handles
 from core.running.context import FENCED, SHUTDOWN, RunContext, Stopped
 from core.studio import RunStore
 
 LOST = 70  # exit code: it ended unexpectedly, and the scheduler decides what becomes of the run
-DISK_FULL = "The disk is full. What was learned so far is safe: free some space, then resume the run."
+DISK_FULL = "The disk is full. What was learned so far is safe. Free some space."
 NO_MEMORY = "There was not enough memory to train. Choose a smaller batch size or picture size, then start again."
 STATES = {
     Wish.PAUSE: RunState.PAUSED,
     Wish.CANCEL: RunState.CANCELLED,
     Wish.STOP: RunState.CANCELLED,  # when it comes before there is anything to keep
+    Wish.SALVAGE: RunState.FAILED,
     SHUTDOWN: RunState.QUEUED,
 }
 Ending = dict[str, Any]  # columns of the run's row
@@ -53,10 +54,13 @@ def _work(run: Run, context: RunContext, work: Callable[[Run, RunContext], None]
     try:
         with context:
             work(run, context)
+        if context.wish is Wish.SALVAGE:
+            return {"state": RunState.FAILED}  # its row says why already
         return {"state": RunState.SUCCEEDED, "error": None}
     except Stopped as stopped:
         log.info("Stopped: %s.", stopped.wish)
-        return {"state": STATES[stopped.wish], "error": stopped.reason}
+        why = {} if stopped.wish is Wish.SALVAGE else {"error": stopped.reason}
+        return {"state": STATES[stopped.wish], **why}
     except StudioError as error:
         log.error("%s", error)
         ending = _judge(error)
@@ -65,6 +69,10 @@ def _work(run: Run, context: RunContext, work: Callable[[Run, RunContext], None]
         ending = _judge(error)
     if context.wish is Wish.CANCEL:
         return {"state": RunState.CANCELLED}  # who cancels does not care how it ends
+    if ending and ending.get("hold"):
+        # Who asked for a pause means it; a wish to keep the best model is obeyed once there is room.
+        asked = context.wish
+        ending |= {"hold": None} if asked is Wish.PAUSE else {"wish": asked if asked is not SHUTDOWN else None}
     # SIGTERM to the whole group, as when the machine goes down, looks like all kinds of errors in here.
     return ending or ({"state": RunState.QUEUED} if context.wish is SHUTDOWN else None)
 
@@ -72,11 +80,11 @@ def _work(run: Run, context: RunContext, work: Callable[[Run, RunContext], None]
 def _judge(error: Exception) -> Ending | None:
     """What a person can mend ends the run, or pauses it. None for anything else: it is tried again, as after a kill."""
     if isinstance(error, DiskFull):
-        return {"state": RunState.PAUSED, "error": str(error)}
+        return {"state": RunState.PAUSED, "error": str(error), "hold": Hold.DISK}
     if isinstance(error, StudioError) and not isinstance(error, Unavailable):  # what is away may come back
         return {"state": RunState.FAILED, "error": str(error)}
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return {"state": RunState.PAUSED, "error": DISK_FULL}
+        return {"state": RunState.PAUSED, "error": DISK_FULL, "hold": Hold.DISK}
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch has its own
         return {"state": RunState.FAILED, "error": NO_MEMORY}
     return None
@@ -84,7 +92,7 @@ def _judge(error: Exception) -> Ending | None:
 
 def _tell(runs: RunStore, run_id: int, attempt: int, ending: Ending) -> None:
     """However long the database takes to listen."""
-    ending = {**ending, "wish": None, "handle": None}
+    ending = {"wish": None, "handle": None, **ending}
     if ending["state"].final:
         ending["finished_at"] = time.time()
     while True:

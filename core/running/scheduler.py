@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from core import queue
 from core.errors import DiskFull
-from core.records import Run, RunState, Wish
+from core.records import Hold, Run, RunState, Wish
 from core.studio import Engine, Files, Store
 
 ACTIVE = (RunState.STARTING, RunState.RUNNING)
@@ -23,6 +26,9 @@ OBEY_S = 30.0  # a trainer has this long to obey a wish, then SIGTERM
 KEEP_S = 300.0  # this long without progress where it is to keep its best model: that is work, and may need a new start
 TERM_S = 10.0  # to obey SIGTERM, then SIGKILL to its group
 LEAVE_S = 10.0  # a trainer has this long to exit after it ended its run
+# A run that waits for room on the disk goes on when there is so much more than the reserve, for so long.
+ROOM_BYTES, ROOM_S = 64 << 20, 3.0
+KEEPING = (Wish.STOP, Wish.SALVAGE)
 
 log = logging.getLogger("scheduler")
 
@@ -104,15 +110,17 @@ class Scheduler:
             # The machine slept, or we did, or the database was away: the trainers could not be heard meanwhile.
             self._watch.forget()
         self._last_tick = now
-        open_runs = self._store.runs.all(states=(*ACTIVE, RunState.QUEUED))
+        open_runs = self._store.runs.all(states=(*ACTIVE, RunState.QUEUED, RunState.PAUSED))
         active = [run for run in open_runs if run.state.active]
+        held = [run for run in open_runs if run.hold is Hold.DISK]
+        self._let_go(held, now)
         for run in active:
             if not self._reap(run, now):
                 self._enforce_stop(run, now)
         self._let_leave(active, now)
-        if len(open_runs) > len(active):
+        if any(run.state is RunState.QUEUED for run in open_runs):
             self._dispatch()
-        live = {(run.id, run.attempt) for run in active}
+        live = {(run.id, run.attempt) for run in (*active, *held)}
         self._watch.forget(keep=lambda key: isinstance(key, tuple) and key[:2] in live)
 
     def stop_trainers(self) -> None:
@@ -148,12 +156,16 @@ class Scheduler:
         if run.wish in (Wish.CANCEL, Wish.PAUSE):
             state = RunState.CANCELLED if run.wish is Wish.CANCEL else RunState.PAUSED
             values["wish"] = None
+        elif run.wish is Wish.SALVAGE:
+            state = RunState.FAILED  # it says why already
         else:  # a wish to stop stays: the next attempt obeys it at once, with the best model of the checkpoint
             crashes = 1 if run.step > run.crash_step else run.crash_count + 1
             values |= {"crash_count": crashes, "crash_step": run.step}
             state = RunState.FAILED if crashes > MAX_CRASHES else RunState.QUEUED
             if state is RunState.FAILED:
                 values["error"] = self._reason(run, loss, crashes)
+                if run.epoch and run.wish is None:  # one more attempt, which trains no more, keeps the best model
+                    state, values["wish"] = RunState.QUEUED, Wish.SALVAGE
             first, longest = BACK_OFF_S
             values["not_before"] = self._wall_clock() + min(longest, first * 2 ** (crashes - 1))
         if state.final:
@@ -180,7 +192,7 @@ class Scheduler:
         """The trainer obeys a wish by itself; the signals are for one that does not."""
         if run.wish is None or run.handle is None:
             return
-        keeps = run.wish is Wish.STOP
+        keeps = run.wish in KEEPING
         asked_s = self._watch.unchanged_s(
             (run.id, run.attempt, "wish"), (run.wish, run.progress_at if keeps else None), now
         )
@@ -206,11 +218,31 @@ class Scheduler:
 
     # ---- dispatch ----
 
+    def _let_go(self, held: Iterable[Run], now: float) -> None:
+        """What waits for room on the disk goes on when there is some, at its old place in the queue."""
+        for run in held:
+            try:
+                self._files.require_room(ROOM_BYTES)
+                room = True
+            except DiskFull:
+                room = False
+            if self._watch.unchanged_s((run.id, run.attempt, "room"), room, now) >= ROOM_S and room:
+                fresh: dict[str, Any] = {"hold": None, "error": None, "not_before": 0.0, "crash_count": 0}
+                self._store.runs.cas(run.id, [RunState.PAUSED], state=RunState.QUEUED, **fresh)
+
     def _dispatch(self) -> None:
-        waiting = self._store.runs.all(states=(*ACTIVE, RunState.QUEUED))
-        free = self._slots - len(self._leaving) - sum(run.state.active for run in waiting)
-        due = sorted((run for run in waiting if self._is_due(run)), key=lambda run: (run.queued_at, run.id))
-        for run in due[: max(0, free)]:
+        open_runs = self._store.runs.all(states=(*ACTIVE, RunState.QUEUED))
+        active = [run for run in open_runs if run.state.active]
+        free = self._slots - len(self._leaving) - len(active)
+        due = [run for run in open_runs if self._is_due(run)]
+        if free <= 0 or not due:
+            return
+        working = Counter(run.owner for run in active)
+        used = self._store.runs.used(self._wall_clock() - queue.MEMORY_S)
+        for _ in range(min(free, len(due))):
+            run = queue.next_up(due, working, used, self._slots)
+            due.remove(run)
+            working[run.owner] += 1
             self._start(run)
 
     def _is_due(self, run: Run) -> bool:
@@ -222,7 +254,7 @@ class Scheduler:
         try:
             self._files.require_room()
         except DiskFull as error:
-            self._store.runs.cas(run.id, [RunState.QUEUED], state=RunState.PAUSED, error=str(error))
+            self._store.runs.cas(run.id, [RunState.QUEUED], state=RunState.PAUSED, error=str(error), hold=Hold.DISK)
             return
         if (attempt := self._store.runs.begin_attempt(run.id)) is None:
             return

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, case, delete, select, true, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, literal, select, true, update
 
 from core.errors import NotFound
-from core.records import Event, Frame, Metric, Run, RunState, TrainingSpec, Wish
+from core.records import Begin, Event, Frame, Hold, Metric, Run, RunState, TrainingSpec, Wish
 from core.storage.database import Database, now
 from core.storage.schema import attempt as attempts
 from core.storage.schema import event, frame, metric, model, run
@@ -39,7 +40,16 @@ class Runs:
 
     # ---- asking and wishing ----
 
-    def submit(self, dataset_id: int, version_id: int, name: str, spec: TrainingSpec) -> Run:
+    def submit(
+        self,
+        dataset_id: int,
+        version_id: int,
+        name: str,
+        spec: TrainingSpec,
+        owner: str = "",
+        priority: int = 0,
+        parent_id: int | None = None,
+    ) -> Run:
         start = {
             "attempt": 0,
             "step": 0,
@@ -48,12 +58,20 @@ class Runs:
             "not_before": 0.0,
             "crash_count": 0,
             "crash_step": -1,
+            "owner": owner,
+            "priority": priority,
+            "parent_id": parent_id,
         }
         values = {"dataset_id": dataset_id, "version_id": version_id, "name": name, "spec": dataclasses.asdict(spec)}
         query = run.insert().values(**values, **start, state=str(RunState.QUEUED), queued_at=now())
         with self._db.write() as connection:
             new: int = connection.execute(query.returning(run.c.id)).scalar_one()
-            self._say(connection, new, 0, "queued", {})
+            told = {} if parent_id is None else {"parent": parent_id, "begin": str(spec.begin)}
+            self._say(connection, new, 0, "queued", told)
+            if spec.begin == Begin.AGAIN:
+                columns = [metric.c.step, metric.c.key, metric.c.value]
+                theirs = select(literal(new), *columns).where(metric.c.run_id == parent_id)
+                connection.execute(metric.insert().from_select(["run_id", *columns], theirs))
         return self.get(new)
 
     def get(self, run_id: int) -> Run:
@@ -69,7 +87,7 @@ class Runs:
 
     def request(self, run_id: int, wish: Wish | Literal["resume"]) -> bool:
         if wish == "resume":
-            fresh: dict[str, Any] = {"wish": None, "error": None, "not_before": 0.0, "crash_count": 0}
+            fresh: dict[str, Any] = {"wish": None, "hold": None, "error": None, "not_before": 0.0, "crash_count": 0}
             return self.cas(run_id, [RunState.PAUSED], state=RunState.QUEUED, queued_at=now(), **fresh)
         if wish is Wish.PAUSE:
             weaker: Any = run.c.wish.is_(None)  # a pause never overwrites a stop
@@ -80,11 +98,12 @@ class Runs:
             # A run that never trained has no best model to keep: stopping it is cancelling it.
             waiting = [RunState.QUEUED, RunState.PAUSED]
             untrained = run.c.step == 0 if wish is Wish.STOP else true()
-            ended = {"state": str(RunState.CANCELLED), "wish": None, "finished_at": now()}
+            ended = {"state": str(RunState.CANCELLED), "wish": None, "hold": None, "finished_at": now()}
             if self._ask(run_id, waiting, untrained, **ended):
                 return True
             # One that did train starts once more, to end with the best model of its checkpoint.
-            if self._ask(run_id, waiting, weaker, state=str(RunState.QUEUED), wish=str(wish), not_before=0.0):
+            again = {"state": str(RunState.QUEUED), "wish": str(wish), "hold": None, "not_before": 0.0}
+            if self._ask(run_id, waiting, weaker, **again):
                 return True
         return self._ask(run_id, ACTIVE, weaker, wish=str(wish))
 
@@ -104,6 +123,11 @@ class Runs:
             for row in self._db.rows(query)
         ]
 
+    def latest(self, run_id: int, key: str) -> float | None:
+        mine = (metric.c.run_id == run_id) & (metric.c.key == key)
+        newest = select(metric.c.value).where(mine).order_by(metric.c.step.desc()).limit(1)
+        return None if (value := self._db.scalar(newest)) is None else float(value)
+
     def frames(self, run_id: int, after_epoch: int = -1) -> list[Frame]:
         query = select(frame).where(frame.c.run_id == run_id, frame.c.epoch > after_epoch).order_by(frame.c.epoch)
         return [Frame(row["step"], row["epoch"], row["data"]) for row in self._db.rows(query)]
@@ -114,13 +138,30 @@ class Runs:
 
     # ---- the scheduler ----
 
+    def prefer(self, run_id: int, priority: int) -> None:
+        with self._db.write() as connection:
+            connection.execute(update(run).where(run.c.id == run_id).values(priority=priority))
+
+    def used(self, since: float) -> dict[str, float]:
+        at = now()
+        working = (attempts.c.n == run.c.attempt) & run.c.state.in_([str(state) for state in ACTIVE])
+        end = case((attempts.c.ended_at.is_not(None), attempts.c.ended_at), (working, at), else_=attempts.c.started_at)
+        begin = case((attempts.c.started_at < since, since), else_=attempts.c.started_at)
+        query = (
+            select(run.c.owner, func.sum(end - begin).label("seconds"))
+            .join(attempts, attempts.c.run_id == run.c.id)
+            .where(end > since)
+            .group_by(run.c.owner)
+        )
+        return {row["owner"]: float(row["seconds"]) for row in self._db.rows(query)}
+
     def cas(self, run_id: int, expected: Sequence[RunState], *, fence: int | None = None, **values: Any) -> bool:
         if "state" in values and any(values["state"] not in MOVES.get(state, set()) for state in expected):
             raise ValueError(f"illegal move {expected} -> {values['state']}")
         here = (run.c.id == run_id) & run.c.state.in_([str(state) for state in expected])
         if fence is not None:
             here = here & (run.c.attempt == fence)
-        plain = {name: str(value) if isinstance(value, (RunState, Wish)) else value for name, value in values.items()}
+        plain = {name: str(value) if isinstance(value, StrEnum) else value for name, value in values.items()}
         with self._db.write() as connection:
             moved = connection.execute(update(run).where(here).values(plain)).rowcount == 1
             if moved and "state" in values:
@@ -137,7 +178,9 @@ class Runs:
             "heartbeat_at": now(),
             "progress_at": now(),
             "handle": None,
-            "error": None,
+            # Why it failed is told again once its best model is kept.
+            "error": case((run.c.wish == str(Wish.SALVAGE), run.c.error), else_=None),
+            "hold": None,
         }
         with self._db.write() as connection:
             number = connection.execute(update(run).where(queued).values(values).returning(run.c.attempt)).scalar()
@@ -217,5 +260,6 @@ def _run(row: RowMapping) -> Run:
         "spec": TrainingSpec(**row["spec"]),
         "state": RunState(row["state"]),
         "wish": Wish(row["wish"]) if row["wish"] else None,
+        "hold": Hold(row["hold"]) if row["hold"] else None,
     }
     return Run(**{**row, **typed})

@@ -228,6 +228,10 @@ run = Table(
     Column("crash_count", Integer, nullable=False),
     Column("crash_step", Integer, nullable=False),
     Column("error", String),
+    Column("owner", String, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("parent_id", ForeignKey("run.id"), index=True),
+    Column("hold", String),
 )
 
 attempt = Table(

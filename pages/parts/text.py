@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+from core.words import count, duration
+
+__all__ = ["ago", "count", "duration", "file_size", "joined", "literal", "percent"]
+
 # Streamlit reads texts as Markdown with emoji codes (:smile:), colours (:red[..]), icons, LaTeX ($..$) and links.
 # A label may hold any of it. Backslashes switch Markdown off; the colon and the dollar are written as entities,
 # because their extensions look at the text before the backslash counts.
@@ -24,28 +28,6 @@ def literal(text: str) -> str:
 def percent(share: float, digits: int = 0) -> str:
     """0..1 -> "93 %"."""
     return f"{100 * share:.{digits}f} %"
-
-
-def count(number: int, one: str = "", many: str = "") -> str:
-    """1234 -> "1,234"; with a noun "1,234 pictures", where `many` is `one` with an s unless given."""
-    if not one:
-        return f"{number:,}"
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: "about 2 minutes"."""
-    if seconds < 2:
-        return "a moment"
-    if seconds < 50:
-        return f"about {round(seconds) if seconds < 10 else round(seconds / 5) * 5} seconds"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"about {count(max(1, minutes), 'minute')}"
-    hours, rest = divmod(minutes, 60)
-    if hours < 5 and rest:
-        return f"about {count(hours, 'hour')} {count(rest, 'minute')}"
-    return f"about {count(round(minutes / 60), 'hour')}"
 
 
 def ago(then: float, now: float) -> str:

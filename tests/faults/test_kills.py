@@ -93,7 +93,8 @@ def test_a_stopped_run_keeps_its_best_model(lab: Lab, pictures: Where) -> None:
         assert len(held["image_id"]) == model.measured_n
         assert model.accuracy == right.mean()
     left = lab.files.run(run_id)
-    lab.until(lambda: sorted(one.name for one in left.iterdir()) == ["run.json", "tensorboard"], "checkpoints go")
+    kept = ["end.pt", "run.json", "tensorboard"]
+    lab.until(lambda: sorted(one.name for one in left.iterdir()) == kept, "checkpoints go")
 
 
 @pytest.mark.slow

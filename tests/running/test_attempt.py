@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import DiskFull, StudioError, Unavailable
-from core.records import Metric, Run, RunState, Wish
+from core.records import Hold, Metric, Run, RunState, Wish
 from core.running.attempt import LOST, carry_out
 from core.running.context import FENCED, MOST_METRICS, SHUTDOWN, RunContext, Stopped
 from tests.running.test_scheduler import World
@@ -62,7 +62,7 @@ def test_an_attempt_that_did_its_work_succeeds(world: World, run_id: int) -> Non
         (Stopped(SHUTDOWN), RunState.QUEUED, None),
         (StudioError("The label is empty."), RunState.FAILED, "The label is empty."),
         (DiskFull("The disk is full."), RunState.PAUSED, "The disk is full."),
-        (OSError(errno.ENOSPC, "no space"), RunState.PAUSED, "free some space"),
+        (OSError(errno.ENOSPC, "no space"), RunState.PAUSED, "Free some space"),
         (MemoryError(), RunState.FAILED, "smaller batch"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
@@ -80,6 +80,33 @@ def test_an_ending_that_a_person_can_act_on_is_said_in_a_sentence(
 def test_anything_else_is_a_loss_that_the_scheduler_judges(world: World, run_id: int, error: Exception) -> None:
     assert carry_out(world.store.runs, run_id, 1, raising(error)) == LOST
     assert world.run(run_id).state is RunState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("wish", "hold", "kept"),
+    [(None, Hold.DISK, None), (Wish.PAUSE, None, None), (Wish.STOP, Hold.DISK, Wish.STOP)],
+    ids=["nobody", "pause", "stop"],
+)
+def test_a_full_disk_holds_a_run_unless_a_person_paused_it_and_a_stop_is_not_forgotten(
+    world: World, run_id: int, wish: Wish | None, hold: Hold | None, kept: Wish | None
+) -> None:
+    def work(_run: Run, context: RunContext) -> None:
+        if wish:
+            world.store.runs.request(run_id, wish)
+            context.still_mine()
+        raise DiskFull("The disk is full.")
+
+    assert carry_out(world.store.runs, run_id, 1, work) == 0
+    run = world.run(run_id)
+    assert (run.state, run.hold, run.wish) == (RunState.PAUSED, hold, kept)
+
+
+def test_what_is_salvaged_of_a_run_does_not_make_it_succeed(world: World, run_id: int) -> None:
+    world.store.runs.cas(run_id, [RunState.STARTING], state=RunState.QUEUED, wish=Wish.SALVAGE, error="Lost 4 times.")
+    assert world.store.runs.begin_attempt(run_id) == 2
+    assert carry_out(world.store.runs, run_id, 2, lambda run, context: None) == 0
+    run = world.run(run_id)
+    assert (run.state, run.error, run.wish) == (RunState.FAILED, "Lost 4 times.", None)
 
 
 def test_whatever_goes_wrong_a_cancelled_run_is_cancelled(world: World, run_id: int) -> None:

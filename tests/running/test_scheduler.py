@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from core.records import Run, RunState, Split, TrainingSpec, VersionImage, Wish
-from core.running.scheduler import LEAVE_S, MAX_CRASHES, OBEY_S, TERM_S, Scheduler
+from core.records import Hold, Run, RunState, Split, TrainingSpec, VersionImage, Wish
+from core.running.scheduler import LEAVE_S, MAX_CRASHES, OBEY_S, ROOM_S, TERM_S, Scheduler
 from core.storage import LocalFiles, open_store
+from core.storage.schema import attempt as attempts
 from core.studio import NewImage, Store
 
 LEASE_S, STUCK_S = 15.0, 60.0
@@ -70,16 +72,28 @@ class World:
         clocks = {"clock": lambda: self.steady_s, "wall_clock": lambda: self.wall_s}
         return Scheduler(self.store, self.files, self.engine, self.slots, LEASE_S, STUCK_S, **clocks)
 
-    def submit(self) -> int:
-        return self.store.runs.submit(self.dataset_id, self.version_id, "r", TrainingSpec("mlp", 1)).id
+    def submit(self, owner: str = "", priority: int = 0) -> int:
+        spec = TrainingSpec("mlp", 1)
+        return self.store.runs.submit(self.dataset_id, self.version_id, "r", spec, owner, priority).id
+
+    def finish(self, run_id: int) -> None:
+        """It ends well after a while, and its process is gone."""
+        self.beat(run_id, 1)
+        run = self.run(run_id)
+        with self.store.runs._db.write() as connection:  # type: ignore[attr-defined]
+            earlier = attempts.c.started_at - 60
+            connection.execute(update(attempts).where(attempts.c.run_id == run_id).values(started_at=earlier))
+        self.store.runs.cas(run_id, [RunState.RUNNING], fence=run.attempt, state=RunState.SUCCEEDED)
+        self.store.runs.end_attempt(run_id, run.attempt, 0, "succeeded")
+        self.engine.living.discard(run.handle or "")
 
     def run(self, run_id: int) -> Run:
         return self.store.runs.get(run_id)
 
-    def beat(self, run_id: int, step: int) -> None:
+    def beat(self, run_id: int, step: int, epoch: int = 0) -> None:
         run = self.run(run_id)
         assert run.handle
-        self.store.runs.beat(run_id, run.attempt, run.handle, step, 100, 0)
+        self.store.runs.beat(run_id, run.attempt, run.handle, step, 100, epoch)
 
     def tick(self, after_s: float = 0.2) -> None:
         self.steady_s += after_s
@@ -118,6 +132,34 @@ def test_one_device_works_on_one_run_at_a_time_oldest_first(world: World) -> Non
     world.tick()
     assert world.engine.started == [(first, 1)]
     assert (world.run(first).state, world.run(second).state) == (RunState.STARTING, RunState.QUEUED)
+
+
+def test_one_persons_many_runs_do_not_keep_another_person_waiting(world: World) -> None:
+    anns = [world.submit("ann") for _ in range(20)]
+    bobs = world.submit("bob")
+    order = []
+    for _ in range(4):
+        world.tick()
+        (active,) = [run for run in world.store.runs.all() if run.state.active]
+        order.append(active.id)
+        world.finish(active.id)
+        world.tick()
+    assert order == [anns[0], bobs, anns[1], anns[2]]
+
+
+def test_a_run_of_higher_priority_goes_first(world: World) -> None:
+    world.submit("ann")
+    urgent = world.submit("ann", priority=1)
+    world.tick()
+    assert world.run(urgent).state is RunState.STARTING
+
+
+def test_priority_does_not_give_one_person_every_device(tmp_path: Path) -> None:
+    world = World(tmp_path, slots=2)
+    anns = [world.submit("ann", priority=9) for _ in range(2)]
+    bobs = world.submit("bob")
+    world.tick()
+    assert [world.run(run_id).state.active for run_id in (*anns, bobs)] == [True, False, True]
 
 
 def test_each_device_takes_a_run(tmp_path: Path) -> None:
@@ -308,16 +350,55 @@ def test_a_device_is_free_when_the_group_is_gone_not_when_the_run_is_over(world:
     assert world.run(second).state is RunState.STARTING
 
 
-def test_a_full_disk_pauses_the_run_with_a_sentence(world: World) -> None:
+def test_a_full_disk_pauses_the_run_with_a_sentence_and_it_goes_on_by_itself(world: World) -> None:
     world.files._reserve_bytes = 1 << 60
     run_id = world.submit()
     world.tick()
     run = world.run(run_id)
-    assert run.state is RunState.PAUSED and "Free some space" in (run.error or "")
+    assert (run.state, run.hold) == (RunState.PAUSED, Hold.DISK) and "Free some space" in (run.error or "")
+    world.pass_time(10 * ROOM_S)
+    assert world.run(run_id).state is RunState.PAUSED
+    world.files._reserve_bytes = 0
+    world.pass_time(ROOM_S)
+    assert world.run(run_id).state is RunState.PAUSED, "room for a moment is no room"
+    world.pass_time(2)
+    run = world.run(run_id)
+    assert (run.state, run.hold, run.error) == (RunState.STARTING, None, None)
+
+
+def test_a_person_need_not_wait_until_there_is_room_by_itself(world: World) -> None:
+    world.files._reserve_bytes = 1 << 60
+    run_id = world.submit()
+    world.tick()
     world.files._reserve_bytes = 0
     assert world.store.runs.request(run_id, "resume")
     world.tick()
     assert (world.run(run_id).state, world.run(run_id).error) == (RunState.STARTING, None)
+
+
+def test_a_run_that_a_person_paused_stays_paused_however_much_room_there_is(world: World) -> None:
+    run_id = world.submit()
+    world.store.runs.request(run_id, Wish.PAUSE)
+    world.pass_time(4 * ROOM_S)
+    assert world.run(run_id).state is RunState.PAUSED
+
+
+def test_a_run_that_dies_again_and_again_has_its_best_model_kept_before_it_has_failed(world: World) -> None:
+    run_id = world.started(step=7)
+    for _ in range(MAX_CRASHES + 1):
+        world.beat(run_id, 7, epoch=1)
+        world.die(run_id)
+        world.tick()
+        assert not world.run(run_id).state.final
+        world.tick(61)
+    run = world.run(run_id)
+    assert (run.state, run.wish, run.attempt) == (RunState.STARTING, Wish.SALVAGE, MAX_CRASHES + 2)
+    assert run.error and "4 times at step 7" in run.error
+    world.die(run_id)
+    world.tick()
+    run = world.run(run_id)
+    assert (run.state, run.wish) == (RunState.FAILED, None), "what cannot be salvaged is given up"
+    assert run.error and "4 times at step 7" in run.error and run.finished_at
 
 
 def test_stopping_a_paused_run_that_trained_queues_it_to_keep_its_best(world: World) -> None:
