@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from core.learning.checkpoint import Checkpoints
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
 
 
 def state(value: float) -> dict[str, object]:
@@ -90,3 +93,12 @@ def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:
     Checkpoints(tmp_path).save(2, state(2.0), None)
 
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("kills", [15, pytest.param(500, marks=pytest.mark.slow)])
+def test_a_writer_that_is_killed_leaves_a_whole_checkpoint_and_loses_none_it_told_of(
+    kills: int, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.learning.writers", str(tmp_path), str(kills), "5"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(kills), "0", "0"]
