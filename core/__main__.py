@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--look", action="store_true", help="only say what was understood; add nothing")
     command("datasets", "list the datasets")
+    one = command("findings", "say what is wrong with a dataset, worst first")
+    one.add_argument("dataset", metavar="DATASET")
     one = command("enough", "say what more labelled pictures of a dataset should give")
     one.add_argument("dataset", metavar="DATASET")
     one = command("runs", "list the runs, or describe one")

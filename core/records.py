@@ -413,6 +413,59 @@ class Prediction:
     image_id: int | None = None  # of the image that the correction added
 
 
+class FindingKind(StrEnum):
+    """What may be wrong with the data, most harmful first."""
+
+    LEAK = "leak"  # one picture, or nearly, on both sides of the split
+    TWO_LABELS = "two_labels"  # one picture, or nearly, under two labels
+    DAMAGED = "damaged"
+    SHORTCUT = "shortcut"  # something beside the thing itself gives the label away
+    SUSPECT = "suspect"  # the label is probably wrong
+    FEW = "few"
+    IMBALANCE = "imbalance"
+    NAMES = "names"  # two labels that look like one
+    EXACT = "exact"  # the same pixels twice
+    NEAR = "near"  # nearly the same picture twice
+    BLANK = "blank"
+    BLURRY = "blurry"
+    DARK = "dark"
+    BRIGHT = "bright"
+    TINY = "tiny"
+    SHAPE = "shape"
+    OUTLIER = "outlier"  # unlike the rest
+
+
+# Kinds whose pictures show one thing: a split keeps them together.
+DUPLICATES = (FindingKind.LEAK, FindingKind.TWO_LABELS, FindingKind.EXACT, FindingKind.NEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding as it is made. The same trouble with the same pictures has the same key."""
+
+    kind: FindingKind
+    key: str
+    score: float  # how sure or how bad, larger first; compares only within a kind
+    sentence: str
+    images: tuple[int, ...]  # ids, in the order in which they are shown
+    detail: dict[str, Any] = field(default_factory=dict)  # what its actions need, small
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with the data. It is open as long as its pictures are as they were when it was found."""
+
+    id: int
+    dataset_id: int
+    key: str
+    kind: FindingKind
+    score: float
+    sentence: str
+    detail: dict[str, Any]
+    images: tuple[int, ...]
+    ignored: bool  # a person said: never again
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Something worked out in the background over all pictures of a dataset: its findings, its map ..."""

@@ -25,6 +25,9 @@ from core.records import (
     Difference,
     Differing,
     Event,
+    Finding,
+    FindingKind,
+    Found,
     Frame,
     Holding,
     Image,
@@ -614,6 +617,34 @@ class SurveyStore(Protocol):
         """There is none for these labels, and why. The one of before stays."""
 
 
+class FindingStore(Protocol):
+    """What was found wrong with a dataset. Open: not ignored, and every picture is as it was when it was found."""
+
+    def replace(self, dataset_id: int, found: Sequence[Found], states: Mapping[int, tuple[int | None, Split]]) -> None:
+        """The findings of now instead of those of before, in one transaction; what was ignored stays so.
+
+        Args:
+            states: image id -> (label id, split) that the findings were made of.
+        """
+
+    def page(
+        self, dataset_id: int, kinds: Sequence[FindingKind], offset: int, limit: int, ignored: bool = False
+    ) -> list[Finding]:
+        """Open ones of these kinds (or the ignored ones), in the order of `kinds`, then largest score first."""
+
+    def counts(self, dataset_id: int, ignored: bool = False) -> dict[FindingKind, int]:
+        """How many are open (or ignored), by kind; kinds without any are left out."""
+
+    def by_key(self, dataset_id: int, keys: Sequence[str]) -> list[Finding]:
+        """Open, ignored or settled."""
+
+    def ignore(self, dataset_id: int, keys: Sequence[str], who: str, ignored: bool) -> None:
+        """For ever, whatever is found again; or no more. Keys nobody knows are passed over."""
+
+    def groups(self, dataset_id: int, kinds: Sequence[FindingKind]) -> list[tuple[int, ...]]:
+        """The image ids of each finding of these kinds, open or not."""
+
+
 class ServiceStore(Protocol):
     def alive(self, name: str, detail: Mapping[str, Any] | None = None) -> None:
         """The heartbeat of a service; as a write it also proves that the database takes writes."""
@@ -640,6 +671,7 @@ class Store:
     models: ModelStore
     predictions: PredictionStore
     surveys: SurveyStore
+    findings: FindingStore
     services: ServiceStore
 
 

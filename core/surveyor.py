@@ -17,6 +17,8 @@ from core import maps
 from core.embedded import open_studio
 from core.enough import KIND as ENOUGH
 from core.errors import NotFound, StudioError
+from core.findings.reading import SURVEY as FINDINGS
+from core.findings.surveying import survey
 from core.index import advising, mapping
 from core.records import Dataset, Survey
 from core.running.alone import alone, when_told_to_end
@@ -26,6 +28,7 @@ Tell = Callable[[float], None]  # how far it is, 0..1; raises Interrupted
 Compute = Callable[[Studio, Dataset, Tell], Mapping[str, Any]]
 
 KINDS: dict[str, Compute] = {
+    FINDINGS: survey,
     ENOUGH: advising.survey,
     maps.KIND: mapping.compute,
 }

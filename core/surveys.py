@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from core.records import Survey
 from core.studio import Studio
 
-AUTOMATIC: tuple[str, ...] = ()  # kinds that follow every change of labels without anybody looking
+AUTOMATIC: tuple[str, ...] = ("findings",)  # kinds that follow every change of labels without anybody looking
 
 
 def latest(studio: Studio, dataset_id: int, kind: str) -> Survey:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from core import names
 from core.errors import Conflict, NotFound, Refused
 from core.records import (
+    DUPLICATES,
     NO_LABEL,
     ChangeKind,
     Difference,
@@ -21,6 +21,7 @@ from core.records import (
     Version,
     VersionImage,
 )
+from core.splits import assign
 from core.studio import LabelledImage, Outcome, Studio
 
 MIN_PER_LABEL = 2  # one to learn from, one to test on
@@ -43,7 +44,8 @@ def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int) 
     """What a run trains on: the images of a dataset, those with a label with their splits, none left at AUTO.
 
     Where the upload came with validation pictures they are used; else `validation_share` of each label is drawn,
-    the same ones for the same seed, and an image never changes sides because another was added.
+    the same ones for the same seed, and an image never changes sides because another was added. Duplicates that are
+    known by then (`core.splits`) stay on one side.
 
     Raises:
         Refused: fewer than two labels, or a label with fewer than two pictures.
@@ -85,7 +87,8 @@ def _freeze(
     name: str,
 ) -> Version:
     index = {label.id: n for n, label in enumerate(labels)}
-    splits = assign(images, validation_share, seed)
+    groups = studio.store.findings.groups(dataset_id, DUPLICATES)
+    splits = assign(images, validation_share, seed, groups)
     rows = [VersionImage(i.image_id, i.sha256, index[i.label_id], splits[i.image_id], i.split) for i in images]
     rest = studio.store.images.unlabelled(dataset_id)
     rows += [VersionImage(image_id, sha256, NO_LABEL, split, split) for image_id, sha256, split in rest]
@@ -198,24 +201,6 @@ def _refuse_taken(studio: Studio, dataset_id: int, name: str, but: int | None = 
 
 
 # ---- what a run trains on ----------------------------------------------------------------------------
-
-
-def assign(images: Sequence[LabelledImage], validation_share: float, seed: int) -> dict[int, Split]:
-    """Image id -> split. Stratified; ordered by a hash of the picture, so the draw is stable under additions."""
-    drawn = not any(image.split is Split.VALIDATION for image in images)
-    splits: dict[int, Split] = {
-        image.image_id: image.split if image.split is not Split.AUTO else Split.TRAIN for image in images
-    }
-    by_label: dict[int, list[LabelledImage]] = defaultdict(list)
-    for image in images:
-        if image.split in (Split.AUTO, Split.TRAIN):
-            by_label[image.label_id].append(image)
-    for some in by_label.values() if drawn else ():
-        some.sort(key=lambda image: hashlib.sha256(f"{seed} {image.sha256}".encode()).digest())
-        wanted = max(1, round(len(some) * validation_share)) if len(some) > 1 else 0
-        for image in some[: min(wanted, len(some) - 1)]:
-            splits[image.image_id] = Split.VALIDATION
-    return splits
 
 
 def _require_enough(labels: Sequence[Label], images: Sequence[LabelledImage]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from core import datasets, models
 from core.records import Dataset, Label
 from core.studio import Studio, Where
-from pages import enough, map, merging, pictures, studio, versions
+from pages import enough, findings, map, merging, pictures, studio, versions
 from pages.components.uploader import just_added, uploader
 from pages.parts import frame, instant, links, markup, pickers, states, tiles
 from pages.parts.text import count
@@ -18,6 +18,7 @@ from pages.parts.theme import label_colour
 # Name in the address -> name on the screen, and what draws it.
 VIEWS: dict[str, tuple[str, Callable[[Studio, Dataset, Sequence[Label]], None]]] = {
     "pictures": ("Pictures", pictures.draw),
+    "findings": ("Findings", findings.draw),
     "map": ("Map", map.draw),
     "versions": ("Versions", versions.draw),
     "enough": ("Have I done enough?", enough.draw),
@@ -53,6 +54,8 @@ def one(dataset: Dataset) -> None:
     with left:
         frame.head(dataset.name, f"{count(dataset.images, 'picture')} in {count(len(labels), 'label')}.")
         actions(dataset)
+        if dataset.images and (said := findings.badge(darkroom, dataset)):
+            links.go(said, "datasets", "troubleshoot", place="badge", dataset=dataset.id, view="findings")
     with right:
         working = models.instant(darkroom, dataset.id).state in ("indexing", "fitting")
         st.fragment(instant_card, run_every=1.0 if working else None)(dataset.id, working)

@@ -7,6 +7,7 @@ import pytest
 from core import datasets, versions
 from core.errors import Refused
 from core.records import Split
+from core.splits import assign
 from core.studio import Change, LabelledImage, Studio, Where
 from tests.worlds import folder_of, imported
 
@@ -18,32 +19,32 @@ def images(counts: dict[int, int], split: Split = Split.AUTO, start: int = 0) ->
 
 def test_every_label_is_on_both_sides_and_the_share_is_kept() -> None:
     some = images({1: 50, 2: 10, 3: 2})
-    splits = versions.assign(some, 0.2, seed=1)
+    splits = assign(some, 0.2, seed=1)
     held = [sum(splits[i.image_id] is Split.VALIDATION for i in some if i.label_id == label) for label in (1, 2, 3)]
     assert held == [10, 2, 1]
 
 
 def test_the_draw_is_the_same_for_one_seed_and_another_for_another() -> None:
     some = images({1: 40, 2: 40})
-    assert versions.assign(some, 0.25, 1) == versions.assign(list(reversed(some)), 0.25, 1)
-    assert versions.assign(some, 0.25, 1) != versions.assign(some, 0.25, 2)
+    assert assign(some, 0.25, 1) == assign(list(reversed(some)), 0.25, 1)
+    assert assign(some, 0.25, 1) != assign(some, 0.25, 2)
 
 
 def test_hardly_an_image_changes_sides_when_others_are_added() -> None:
     few, more = images({1: 100}), images({1: 105})
-    before, after = versions.assign(few, 0.2, 1), versions.assign(more, 0.2, 1)
+    before, after = assign(few, 0.2, 1), assign(more, 0.2, 1)
     assert sum(before[i.image_id] is not after[i.image_id] for i in few) <= 5
 
 
 def test_the_uploads_own_validation_pictures_are_used_and_nothing_else_is_drawn() -> None:
     some = images({1: 10, 2: 10}, Split.TRAIN) + images({1: 3, 2: 3}, Split.VALIDATION, start=100)
-    splits = versions.assign(some, 0.5, 1)
+    splits = assign(some, 0.5, 1)
     assert {i for i, split in splits.items() if split is Split.VALIDATION} == set(range(100, 106))
 
 
 def test_test_pictures_are_never_drawn_for_validation() -> None:
     some = images({1: 10, 2: 10}) + images({1: 5, 2: 5}, Split.TEST, start=100)
-    splits = versions.assign(some, 0.2, 1)
+    splits = assign(some, 0.2, 1)
     assert all(splits[i] is Split.TEST for i in range(100, 110))
 
 

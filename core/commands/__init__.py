@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from core.commands import data, machine, states, steering, training
+from core.commands import data, findings, machine, states, steering, training
 from core.commands.answers import Answer, Failed
 
 __all__ = ["Answer", "Failed", "run"]
@@ -13,6 +13,7 @@ __all__ = ["Answer", "Failed", "run"]
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "import": data.import_pictures,
     "datasets": data.list_datasets,
+    "findings": findings.list_findings,
     "enough": data.have_i_done_enough,
     "runs": training.list_runs,
     "models": training.list_models,

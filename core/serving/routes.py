@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from core.serving import datasets, exports, images, labelling, models, predictions, runs, uploads
+from core.serving import datasets, exports, findings, images, labelling, models, predictions, runs, uploads
 from core.serving.answers import Ask, answering, nothing_here
 from core.serving.assets import assets
 from core.studio import Studio
@@ -42,6 +42,8 @@ TABLE: tuple[tuple[str, str, Ask], ...] = (
     ("POST", "/api/datasets/{id}/similar", datasets.similar),
     ("GET", "/api/datasets/{id}/map", datasets.points),
     ("POST", "/api/actions/{id}/undo", datasets.undo),
+    ("POST", "/api/datasets/{id}/findings/act", findings.act),
+    ("POST", "/api/datasets/{id}/findings/ignore", findings.ignore),
     ("GET", "/api/datasets/{id}/instant", datasets.instant),
     ("GET", "/api/datasets/{id}/predictions.csv", predictions.table),
     ("GET", "/api/datasets/{id}/export.zip", exports.dataset),

@@ -8,6 +8,7 @@ from core.storage.datasets import Datasets
 from core.storage.desk import Desk
 from core.storage.facts import Facts
 from core.storage.files import LocalFiles
+from core.storage.findings import Findings
 from core.storage.images import Images
 from core.storage.merging import Merging
 from core.storage.migrations import migrate
@@ -45,5 +46,6 @@ def open_store(url: str) -> Store:
         models=Models(database),
         predictions=Predictions(database),
         surveys=Surveys(database),
+        findings=Findings(database),
         services=Services(database),
     )

@@ -326,6 +326,41 @@ survey = Table(
     Column("content", JSON, nullable=False),
 )
 
+finding = Table(
+    "finding",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("key", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("sentence", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+    UniqueConstraint("dataset_id", "key"),
+    Index("finding_by_kind", "dataset_id", "kind", "score"),
+)
+
+finding_image = Table(
+    "finding_image",
+    schema,
+    Column("finding_id", ForeignKey("finding.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("image_id", ForeignKey("image.id"), nullable=False, index=True),
+    Column("label_id", Integer),  # as it was when it was found
+    Column("split", String, nullable=False),  # as it was when it was found
+)
+
+finding_ignored = Table(
+    "finding_ignored",
+    schema,
+    Column("dataset_id", ForeignKey("dataset.id"), primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("images", JSON, nullable=False),  # ids: what is left of an ignored group is ignored too
+    Column("at", Float, nullable=False),
+    Column("who", String, nullable=False),
+)
+
 service = Table(
     "service",
     schema,

@@ -1,4 +1,4 @@
-"""Findings: which pictures a person should look at next, and what the instant model thinks they show."""
+"""Which pictures a person should look at next, and what the instant model thinks they show."""
 
 from __future__ import annotations
 
