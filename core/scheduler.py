@@ -21,6 +21,7 @@ from core.running.devices import find_devices
 from core.running.engine import LocalEngine
 from core.running.processes import cap_logs
 from core.running.scheduler import Scheduler, Watch
+from core.running.warmth import Warmth
 from core.settings import Settings, read_settings
 from core.storage import LocalFiles, open_store
 from core.studio import Store
@@ -44,6 +45,7 @@ class Process:
         slots = len(self._devices)
         self._rules = Scheduler(store, files, engine, slots, settings.lease_s, settings.stuck_s)
         self._children = Children(settings, files)
+        self._engine, self._warmth = engine, Warmth(files, engine, settings.warm_s)
         self._handle = handles.identity(os.getpid())
         self._beat_s = self._logs_s = -1e9
         self._idle = Idle(store, settings.idle_exit_s)
@@ -86,6 +88,7 @@ class Process:
             self._beat_s = time.monotonic()
         self._children.tick(self._services, ["surveyor"] if self._store.surveys.due() else [])
         self._rules.tick()
+        self._warmth.tick(self._busy)
         if now - self._logs_s >= LOGS_S:
             cap_logs(self._files.log("scheduler").parent)
             self._logs_s = now
@@ -100,6 +103,7 @@ class Process:
     def _leave(self) -> None:
         if self.wish is signal.SIGINT:
             self._rules.stop_trainers()
+        self._engine.cool()
         self._children.end()
 
 

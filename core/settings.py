@@ -36,6 +36,7 @@ class Settings:
     spool_limit_bytes: int = 1 * GIB  # decoded pictures that wait for their vector
     cache_limit_bytes: int = 20 * GIB  # pictures resized once for training
     idle_exit_s: float = 600.0  # background processes without screen and work end after this; 0: never
+    warm_s: float = 600.0  # a trainer waits so long, with everything loaded, for who was about to train; 0: none does
     lease_s: float = 15.0  # a trainer whose heartbeat does not move for so long is lost
     stuck_s: float = 1200.0  # a trainer that makes no step for so long is stuck
 

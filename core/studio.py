@@ -770,6 +770,9 @@ class Services(Protocol):
     def wake(self) -> None:
         """Sees to it that a scheduler runs, which starts and revives the others. Cheap when one does."""
 
+    def expect_training(self) -> None:
+        """Somebody is about to start a run: a trainer may get ready for it. Cheap."""
+
 
 @dataclass(frozen=True, slots=True)
 class Studio:

@@ -29,6 +29,7 @@ def page() -> None:
     if not everything:
         states.begin("Nothing to train on yet", "Add pictures with at least two labels first.")
         st.stop()
+    darkroom.services.expect_training()
     dataset = datasets.get(darkroom, pickers.wanted("dataset", everything))
     like = clone()
     default = like.architecture if like else architectures.ARCHITECTURES[0].name

@@ -43,6 +43,8 @@ class NoServices:
     def wake(self) -> None:
         self.woken += 1
 
+    def expect_training(self) -> None: ...
+
 
 def make_studio(
     home: Path, decoder: Decoder, predictor: Predictor | None = None, environment: Mapping[str, object] | None = None

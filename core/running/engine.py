@@ -1,10 +1,17 @@
-"""The local engine: an attempt is a process group on this machine, on a device of its own."""
+"""The local engine: an attempt is a process group on this machine, on a device of its own.
+
+A trainer may have been started before there was an attempt for it (`warm`): it has everything loaded, holds no device
+yet, reads its orders from a pipe, and leaves when that is closed, so that it never outlives this engine unused.
+"""
 
 from __future__ import annotations
 
+import logging
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -23,8 +30,12 @@ _TRAINER = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
 }
 _DEVICE = "CUDA_VISIBLE_DEVICES"
+WAIT = "--wait"  # instead of run and attempt: they come on standard input
 LOG_TAIL_BYTES = 2000
 EXIT_S = 2.0
+WARM_AGAIN_S = 60.0  # after one that waited was lost
+
+log = logging.getLogger("scheduler")
 
 
 class LocalEngine:
@@ -34,18 +45,33 @@ class LocalEngine:
         self._handles: dict[tuple[int, int], str] = {}
         self._device: dict[str, str] = {}  # handle -> the device it works on
         self._codes: dict[str, int] = {}
+        self._waiting: tuple[Detached, str] | None = None  # a trainer without orders, and the device meant for it
+        self._lost_s = -WARM_AGAIN_S
 
     def submit(self, run: Run, attempt: int) -> str:
         if (known := self._handles.get((run.id, attempt))) is not None:
             return known
         device = self._free_device()
-        log = self._files.log(f"run-{run.id}.{attempt}")
-        # A number is a CUDA device: the trainer sees that one and no other.
-        extra = _TRAINER | ({_DEVICE: device} if device.isdigit() else {})
-        child = spawn(self._settings, ["core.trainer", str(run.id), str(attempt)], log, extra)
+        child = self._order(run.id, attempt, device) or self._spawn(device, [str(run.id), str(attempt)])
         handle = handles.identity(child.pid)
         self._children[handle], self._handles[run.id, attempt], self._device[handle] = child, handle, device
         return handle
+
+    def warm(self) -> None:
+        """Has a trainer wait, where a device is free for it and none waits yet. Cheap when one does."""
+        if self._waiting is not None and self._waiting[0].poll() is not None:
+            self._waiting, self._lost_s = None, time.monotonic()
+        lately = time.monotonic() - self._lost_s < WARM_AGAIN_S
+        if self._waiting is None and not lately and (free := self._free_devices()):
+            self._waiting = self._spawn(free[0], [WAIT], orders=True), free[0]
+
+    def cool(self) -> None:
+        """Ends the one that waits. Cheap when none does."""
+        if self._waiting is not None:
+            child, _ = self._waiting
+            child.kill()  # it has done nothing yet that could be lost
+            child.wait()
+            self._waiting = None
 
     def alive(self, handle: str) -> bool:
         self._reap()
@@ -76,12 +102,42 @@ class LocalEngine:
         return self._codes.get(handle)
 
     def log_tail(self, run_id: int, attempt: int) -> str:
-        return tail(self._files.log(f"run-{run_id}.{attempt}"), LOG_TAIL_BYTES).decode("utf-8", "replace")
+        return tail(self._log(run_id, attempt), LOG_TAIL_BYTES).decode("utf-8", "replace")
+
+    def _order(self, run_id: int, attempt: int, device: str) -> Detached | None:
+        """Gives the attempt to the trainer that waits; None: there is none, or it waits for another device."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return None
+        child, meant = waiting
+        assert child.stdin is not None
+        try:
+            if meant == device and child.poll() is None:
+                with child.stdin as pipe:
+                    pipe.write(f"{run_id} {attempt}\n{self._log(run_id, attempt)}\n".encode())
+                return child
+        except OSError:
+            log.info("the trainer that waited is gone; another is started")
+        child.kill()
+        child.wait()
+        return None
+
+    def _spawn(self, device: str, arguments: Sequence[str], orders: bool = False) -> Detached:
+        # A number is a CUDA device: the trainer sees that one and no other.
+        extra = _TRAINER | ({_DEVICE: device} if device.isdigit() else {})
+        where = self._files.log("trainer") if orders else self._log(int(arguments[0]), int(arguments[1]))
+        return spawn(self._settings, ["core.trainer", *arguments], where, extra, orders)
+
+    def _log(self, run_id: int, attempt: int) -> Path:
+        return self._files.log(f"run-{run_id}.{attempt}")
 
     def _free_device(self) -> str:
-        taken = [device for handle, device in self._device.items() if handles.group_members(handle)]
-        free = [device for device in self.devices if device not in taken]
+        free = self._free_devices()
         return free[0] if free else self.devices[0]
+
+    def _free_devices(self) -> list[str]:
+        taken = [device for handle, device in self._device.items() if handles.group_members(handle)]
+        return [device for device in self.devices if device not in taken]
 
     def _reap(self) -> None:
         for handle, child in list(self._children.items()):

@@ -30,14 +30,23 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **ours, "PYTHONUNBUFFERED": "1"}
 
 
-def spawn(settings: Settings, arguments: Sequence[str], log: Path, extra: Mapping[str, str] | None = None) -> Detached:
-    """Starts `python -m ARGUMENTS` as the leader of a session of its own; what it says is appended to `log`."""
+def spawn(
+    settings: Settings,
+    arguments: Sequence[str],
+    log: Path,
+    extra: Mapping[str, str] | None = None,
+    orders: bool = False,
+) -> Detached:
+    """Starts `python -m ARGUMENTS` as the leader of a session of its own; what it says is appended to `log`.
+
+    With `orders` its standard input is a pipe from us.
+    """
     with log.open("ab") as file:
         return Detached(
             [sys.executable, "-m", *arguments],
             cwd=PROGRAM,
             env={**environment(settings), **(extra or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if orders else subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             start_new_session=True,

@@ -10,6 +10,7 @@ from core.errors import Unavailable
 from core.running import handles
 from core.running.children import lock_is_free, read_handle
 from core.running.processes import Detached, spawn
+from core.running.warmth import expect
 from core.settings import Settings
 from core.studio import Files
 
@@ -28,6 +29,9 @@ class LocalServices:
             return
         self._started = spawn(self._settings, ["core.scheduler"], self._files.log("scheduler"))
         self._started_s = time.monotonic()
+
+    def expect_training(self) -> None:
+        expect(self._files)
 
     def stop(self, trainers: bool = False, wait_s: float = 30.0) -> None:
         """Ends the scheduler, the indexer and the predictor; nothing to do where none runs.

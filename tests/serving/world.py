@@ -90,6 +90,8 @@ class FakeServices:
     def wake(self) -> None:
         self.woken += 1
 
+    def expect_training(self) -> None: ...
+
 
 class NoVectors:
     def append(self, first_row: int, vectors: Vectors) -> None: ...
