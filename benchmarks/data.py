@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import data_import, data_upload, worlds
+from benchmarks import data_import, data_upload, data_versions, worlds
 
-SECTIONS = {"import": data_import, "upload": data_upload}
+SECTIONS = {"import": data_import, "upload": data_upload, "versions": data_versions}
 
 
 def main() -> int:

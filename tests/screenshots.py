@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Page
 
-from core import datasets, models, runs, uploads
+from core import datasets, models, runs, uploads, versions
 from core.embedded import open_studio
-from core.records import RunState, Split
+from core.records import Dataset, RunState, Split
 from core.settings import read_settings
-from core.studio import NewImage, Studio, Where
+from core.studio import Change, NewImage, Studio, Where
 from tests.browser import ROOT, chromium, free_port, serve, settled, watched
 
 OUT = ROOT / "build" / "screenshots"
@@ -130,6 +130,7 @@ def full(studio: Studio) -> list[Shot]:
     instant = models.instant(studio, shown.id).model
     signs = datasets.find(studio, "Road signs")
     finished = runs.get(studio, done.id)
+    kept = changed(studio, signs)
     assert instant is not None and finished.state is RunState.SUCCEEDED, finished.error
     return [
         Shot("run-live", f"/train?run={live.id}", wait_ms=2500),
@@ -140,6 +141,9 @@ def full(studio: Studio) -> list[Shot]:
         Shot("train", f"/train?dataset={shown.id}"),
         Shot("datasets", "/datasets"),
         Shot("dataset", f"/datasets?dataset={shown.id}", wait_ms=1500),
+        Shot("versions", f"/datasets?dataset={signs.id}&view=versions"),
+        Shot("compared", f"/datasets?dataset={signs.id}&view=versions&before={kept}&after=0&kind=relabelled"),
+        Shot("merge", "/datasets?merge=1"),
         Shot("label", f"/label?dataset={shown.id}", whole=False, wait_ms=1500),
         Shot("models", "/models"),
         Shot("model", f"/models?model={instant.id}", wait_ms=2000),
@@ -148,6 +152,14 @@ def full(studio: Studio) -> list[Shot]:
         Shot("try-answered", f"/try?dataset={signs.id}", act=ask, wait_ms=1500, looks=LOOKS[:1]),
         Shot("system", "/system"),
     ]
+
+
+def changed(studio: Studio, dataset: Dataset) -> int:
+    """Keeps a dataset, then relabels some of its pictures; the version."""
+    kept = versions.keep(studio, dataset.id, "Before the fair").id
+    images = studio.store.images.page(dataset.id, Where(order="mixed"), 0, 12)
+    datasets.change(studio, dataset.id, "relabel", [Change(one.id, label=images[0].label) for one in images])
+    return kept
 
 
 def odd(studio: Studio) -> list[Shot]:

@@ -16,7 +16,8 @@ _ORIENTATION = 0x0112
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _TURNED_BY_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
-_NEXT_MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # in packed JPEG data: not a stuffed 0, not a restart
+# In packed JPEG data: not a stuffed 0, not a restart. Its first letter is a fixed one: the search leaps from FF to FF.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = {
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"fdAT"),
