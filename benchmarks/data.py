@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import data_import, data_upload, data_versions, worlds
+from benchmarks import data_gallery, data_import, data_upload, data_versions, worlds
 
-SECTIONS = {"import": data_import, "upload": data_upload, "versions": data_versions}
+SECTIONS = {"import": data_import, "upload": data_upload, "versions": data_versions, "gallery": data_gallery}
 
 
 def main() -> int:

@@ -88,9 +88,8 @@ def narrowed(studio: Studio, dataset: Dataset, shown: Shown) -> Shown:
         states.problem(str(error))
         ids, words = None, "Showing all pictures"
     with st.container(horizontal=True, vertical_alignment="center"):
-        if asked.isdecimal() and ids is not None:
-            markup.draw(markup.small_print(studio.store.images.get(int(asked))))
-        markup.draw(markup.words(words))
+        like = studio.store.images.get(int(asked)) if asked.isdecimal() and ids is not None else None
+        markup.draw(markup.beside(like, words))
         if st.button("Show all pictures", icon=":material/close:"):
             st.query_params.pop("like", None)
             filters.first_page()

@@ -56,9 +56,10 @@ def print_of(image: Image) -> str:
     return f'<div class="print" title="{title}"><img src="{address}" alt="{title}" loading="lazy"></div>'
 
 
-def small_print(image: Image) -> str:
-    """One thumbnail, no larger than a button."""
-    return f'<div class="dr-sheet one">{print_of(image)}</div>'
+def beside(image: Image | None, text: str) -> str:
+    """A sentence with the picture it is about, no larger than a button."""
+    small = f'<div class="dr-sheet one">{print_of(image)}</div>' if image is not None else ""
+    return f'<div class="dr-beside">{small}<p>{escape(text)}</p></div>'
 
 
 def contact_sheet(images: Sequence[Image], across: int = 4, rows: int = 2) -> str:

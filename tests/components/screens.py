@@ -11,6 +11,7 @@ from pages.components.curves import curves
 from pages.components.desk import desk
 from pages.components.filmstrip import filmstrip
 from pages.components.gallery import gallery
+from pages.components.map import picture_map
 from pages.components.tryit import tryit
 from pages.components.uploader import uploader
 from pages.parts import frame
@@ -64,6 +65,9 @@ if show == "label":
     mode: Literal["large", "page"] = "page" if st.query_params.get("mode") == "page" else "large"
     many = [{"id": 100 + i, "name": f"label {i}", "color": label_colour(i)} for i in range(40)]
     told("next", desk("d", 7, many if st.query_params.get("many") else labels, "useful", mode)["next"])
+
+if show == "map":
+    told("show", picture_map("m", 7, labels, st.query_params.get("page", "1"))["show"])
 
 if show == "curves":
     frame.head("Run 12: resnet18 on Clothes", "400 pictures, 12 epochs. You may close this page; the training goes on.")

@@ -112,7 +112,7 @@ export async function mount(kit, context) {
     legend.replaceChildren(
       ...entries.slice(0, LEGEND).map(([name, color, n, place]) => button("plain.entry",
         [el("i.dot", { style: { "--c": color } }), el("span.name", {}, name), el("span.quiet", {}, count(n))], () => choose((i) => at(i) === place), { title: `Select these: ${name}` })),
-      entries.length > LEGEND && el("span.quiet", {}, `and ${count(entries.length - LEGEND)} more`));
+      ...(entries.length > LEGEND ? [el("span.quiet", {}, `and ${count(entries.length - LEGEND)} more`)] : []));
   }
 
   function choose(is) {
