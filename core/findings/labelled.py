@@ -108,7 +108,7 @@ def of_suspects(studio: Studio, material: Material) -> tuple[list[Found], int]:
             continue  # changed since
         better, sure = model.labels[held.predicted[row]], float(held.probabilities[row].max())
         share = math.floor(100 * sure)
-        said = f"Labelled {quoted(str(image.label))}, but it looks like {quoted(better)} ({share} % sure)."
+        said = f"Labelled {quoted(str(image.label))}, but it looks like {quoted(better)} ({share}\u00a0% sure)."
         found.append(of_picture(FindingKind.SUSPECT, image, float(margin), said, label=better, confidence=sure))
     return found, len(held.targets)
 

@@ -30,7 +30,7 @@ class _Trouble:
     kind: FindingKind
     score: Callable[[Image, PictureFacts], float]  # larger is worse
     holds: Callable[[Image, PictureFacts], bool]
-    least_spread: float  # of the score: a dataset without any would call the slightest difference far
+    least_spread: float  # of the score: a dataset without any would call the slightest difference far; 0: far or not
     says: Callable[[Image, PictureFacts], str]
 
 
@@ -47,7 +47,7 @@ TROUBLES = (  # a picture is reported for the first one that holds
         FindingKind.BLANK,
         lambda image, facts: -facts.contrast,
         lambda image, facts: facts.contrast < BLANK,
-        0.004,
+        0.0,
         lambda image, facts: "Nearly blank: there is next to nothing to see in this picture.",
     ),
     _Trouble(
@@ -91,7 +91,7 @@ def troubles(material: Material) -> Iterator[Found]:
     for trouble in TROUBLES:
         pairs = [(material.images[at], material.facts[at]) for at in rows]
         scores = np.array([trouble.score(image, facts) for image, facts in pairs if facts is not None])
-        far = _far(scores, trouble.least_spread)
+        far = _far(scores, trouble.least_spread) if trouble.least_spread else np.ones(len(scores), bool)
         for at, score, is_far in zip(rows, scores, far, strict=True):
             facts = material.facts[at]
             if is_far and facts and at not in reported and trouble.holds(material.images[at], facts):

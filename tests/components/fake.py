@@ -83,6 +83,9 @@ class World:
         self.polls = 0
         self.filters: list[dict[str, Any]] = []  # what was asked for all that match
         self.applied: list[int] = []  # image ids in the order in which they were changed, once a change
+        self.acted: list[dict[str, Any]] = []  # about findings
+        self.ignored: set[str] = set()
+        self.undone: list[int] = []
         self.predictions = 0
         self.corrected: list[str] = []
         self.instant_polls = 0
@@ -420,6 +423,33 @@ async def unlabel(request: Request) -> Response:
     return JSONResponse({})
 
 
+async def act_on_findings(request: Request) -> Response:
+    sent = await request.json()
+    if sent["token"] in WORLD.tokens:
+        return JSONResponse(WORLD.tokens[sent["token"]])
+    if WORLD.faults.get("settled"):
+        return JSONResponse({"error": "This was settled already. Nothing was changed."}, 404)
+    WORLD.acted.append(sent)
+    conflicts = WORLD.faults.get("conflicts", [])
+    answer = {"action_id": len(WORLD.acted), "summary": "Deleted 1 picture", "changed": [2], "conflicts": conflicts}
+    WORLD.tokens[sent["token"]] = answer
+    return JSONResponse(answer)
+
+
+async def ignore_findings(request: Request) -> Response:
+    sent = await request.json()
+    WORLD.ignored = (WORLD.ignored | set(sent["keys"])) if sent["ignored"] else (WORLD.ignored - set(sent["keys"]))
+    return JSONResponse({"ignored": sent["ignored"]})
+
+
+async def undo_one(request: Request) -> Response:
+    number = int(request.path_params["id"])
+    if number in WORLD.undone:
+        return JSONResponse({"error": "That step was taken back already."}, 409)
+    WORLD.undone.append(number)
+    return JSONResponse({"action_id": None, "summary": "Took it back", "changed": [2], "conflicts": []})
+
+
 # ---- predictions -------------------------------------------------------------------------------------
 
 
@@ -561,6 +591,7 @@ async def state(request: Request) -> Response:
             "curve_polls": WORLD.curve_polls,
             "strip_polls": WORLD.strip_polls,
         }
+        | {"acted": WORLD.acted, "ignored": sorted(WORLD.ignored), "undone": WORLD.undone}
         | {"polls": WORLD.polls, "writes": WORLD.writes, "filters": WORLD.filters, "predictions": WORLD.predictions}
     )
 
@@ -607,6 +638,9 @@ ROUTES = [
     Route("/fake/unlabel", unlabel, methods=["POST"]),
     Route("/api/datasets/{id:int}/instant", instant),
     Route("/api/datasets/{id:int}/undo", writes(undo), methods=["POST"]),
+    Route("/api/datasets/{id:int}/findings/act", writes(act_on_findings), methods=["POST"]),
+    Route("/api/datasets/{id:int}/findings/ignore", writes(ignore_findings), methods=["POST"]),
+    Route("/api/actions/{id:int}/undo", writes(undo_one), methods=["POST"]),
     Route("/api/predict", writes(predict), methods=["POST"]),
     Route("/api/predictions/{id:int}/correct", writes(correct), methods=["POST"]),
     Route("/api/runs/{id:int}/curve", curve),

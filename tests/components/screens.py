@@ -10,6 +10,7 @@ import streamlit as st
 from pages.components.curves import curves
 from pages.components.desk import desk
 from pages.components.filmstrip import filmstrip
+from pages.components.findings import findings
 from pages.components.gallery import gallery
 from pages.components.map import picture_map
 from pages.components.tryit import tryit
@@ -80,6 +81,25 @@ if show == "filmstrip":
     frame.head("Run 12: resnet18 on Clothes")
     every = float(st.query_params.get("every", "0.3"))
     filmstrip("f", 1, [label_colour(i) for i in range(len(LABELS))], live=True, refresh_s=every)
+
+if show == "findings":
+    frame.head("Clothes")
+    evil = EVIL[2]
+    pictures = [
+        {"id": i, "revision": 1, "label": evil if i == 3 else LABELS[i % 4], "split": "auto"}
+        | {"name": f"{evil}/{i}.webp", "width": 900, "height": 900}
+        for i in range(1, 13)
+    ]
+    doubt = {"kind": "suspect", "title": "Labels in doubt", "severity": "wrong", "actions": ["relabel", "remove"]}
+    twins = {"kind": "near", "title": "Near-duplicates", "severity": "look", "actions": ["keep"]}
+    rows = [
+        twins | {"key": "near:1", "sentence": evil, "detail": {"keep": 1}, "images": pictures[:2], "more": 0},
+        twins | {"key": "near:2", "sentence": "Again.", "detail": {"keep": 3}, "images": pictures[2:5], "more": 7},
+    ]
+    if not st.query_params.get("twins"):
+        detail = {"label": "shirt", "confidence": 0.9}
+        rows.append(doubt | {"key": "suspect:6", "sentence": "?", "detail": detail, "images": pictures[5:6], "more": 0})
+    told("settled", findings("f", 7, [row | {"ignored": False} for row in rows], labels, "1")["settled"])
 
 if show == "tryit":
     frame.head(

@@ -137,7 +137,7 @@ def test_a_label_that_the_instant_model_finds_wrong_is_a_suspect_until_it_is_put
     world.survey()
     (suspect,) = world.open()
     assert suspect.kind is FindingKind.SUSPECT and suspect.detail["label"] == "dog"
-    assert "Labelled “cat”, but it looks like “dog” (94 % sure)" in suspect.sentence
+    assert "Labelled “cat”, but it looks like “dog” (94\u00a0% sure)" in suspect.sentence
     outcome = findings.act(world.studio, world.dataset_id, "relabel", [suspect.key])
     assert world.images()[suspect.images[0]].label == "dog" and world.open() == []
     assert outcome.action is not None

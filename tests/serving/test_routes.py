@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core import uploads, versions
-from core.records import Frame, Metric, Run, RunState, Split, TrainingSpec, VersionImage
+from core.records import FindingKind, Found, Frame, Metric, Run, RunState, Split, TrainingSpec, VersionImage
 from core.serving import runs as serving_runs
 from core.serving.gate import gate
 from core.serving.headers import ALWAYS
@@ -554,7 +554,7 @@ def test_an_id_that_is_not_there_is_a_sentence_with_404(empty: TestClient, metho
     query = "?name=a.zip" if path.endswith("archive") else ""
     change = {"token": "t", "kind": "delete", "changes": [{"image_id": 1, "deleted": True}]}
     wish = {"label": "cat", "of": "t", "token": "t", "order": "arrival", "desk": "d", "model": "m", "threshold": 9}
-    wish |= {"files": [], "reading": "folders"}
+    wish |= {"files": [], "reading": "folders", "action": "keep", "keys": ["k"]}
     body = change if path.endswith("changes") else wish
     for bad in BAD_IDS:
         address = path.replace("{id}", bad) + query
@@ -604,3 +604,53 @@ def test_an_export_of_nothing_is_a_sentence(studio: Studio, web: TestClient) -> 
     assert web.get(f"/api/datasets/{dataset.id}/export.zip").status_code == 422
     assert web.get("/api/datasets/999/export.zip").status_code == 404
     assert web.get("/api/versions/999/export.zip").status_code == 404
+
+
+# ---- findings ----------------------------------------------------------------------------------------
+
+
+def with_twins(studio: Studio) -> tuple[int, list[int]]:
+    images = with_images(studio, "cat", "cat", "dog")
+    ids = [image.id for image in images]
+    found = Found(FindingKind.NEAR, "near:1", 0.9, "Twice.", (ids[0], ids[1]), {"keep": ids[0]})
+    states = {image.id: (image.label_id, image.split) for image in images}
+    studio.store.findings.replace(images[0].dataset_id, [found], states)
+    return images[0].dataset_id, ids
+
+
+def test_a_finding_is_settled_once_however_often_it_is_sent(web: TestClient, studio: Studio) -> None:
+    dataset_id, ids = with_twins(studio)
+    sent = {"action": "keep", "keys": ["near:1"], "token": "t1", "revisions": {str(ids[1]): 1}}
+    answers = [web.post(f"/api/datasets/{dataset_id}/findings/act", json=sent).json() for _ in range(2)]
+    assert answers[0] == answers[1] and answers[0]["changed"] == [ids[1]]
+    assert studio.store.findings.counts(dataset_id) == {}
+    assert web.post(f"/api/actions/{answers[0]['action_id']}/undo").status_code == 200
+    assert studio.store.findings.counts(dataset_id) == {FindingKind.NEAR: 1}
+
+
+def test_a_finding_is_ignored_and_shown_again(web: TestClient, studio: Studio) -> None:
+    dataset_id, _ = with_twins(studio)
+    for ignored, left in ((True, {}), (True, {}), (False, {FindingKind.NEAR: 1})):
+        sent = {"keys": ["near:1"], "ignored": ignored}
+        assert web.post(f"/api/datasets/{dataset_id}/findings/ignore", json=sent).status_code == 200
+        assert studio.store.findings.counts(dataset_id) == left
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"action": "keep", "keys": "near:1", "token": ""}, 400),
+        ({"action": "keep", "keys": ["near:1"]}, 400),
+        ({"action": "keep", "keys": ["near:1"], "token": "", "choice": [1]}, 400),
+        ({"action": "keep", "keys": [], "token": ""}, 422),
+        ({"action": "eat", "keys": ["near:1"], "token": ""}, 422),
+        ({"action": "keep", "keys": ["near:2"], "token": ""}, 404),
+    ],
+)
+def test_what_makes_no_sense_of_a_finding_is_refused(
+    web: TestClient, studio: Studio, sent: dict[str, object], status: int
+) -> None:
+    dataset_id, _ = with_twins(studio)
+    answer = web.post(f"/api/datasets/{dataset_id}/findings/act", json=sent)
+    assert answer.status_code == status and answer.json()["error"]
+    assert studio.store.findings.counts(dataset_id) == {FindingKind.NEAR: 1}

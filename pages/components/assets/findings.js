@@ -4,7 +4,7 @@ const SPLITS = { auto: "", train: "training", validation: "validation", test: "t
 const SIDES = [["train", "training"], ["validation", "validation"], ["test", "testing"]];
 
 export async function mount(kit, context) {
-  const { el, icon, ask, persist, Refusal, plural, token, chip, notice, button, percent } = kit;
+  const { el, icon, ask, persist, Refusal, plural, token, chip, notice, button } = kit;
   let data = context.data;
   let cards = new Map(); // key -> what the card shows
 
@@ -87,22 +87,17 @@ export async function mount(kit, context) {
     node.dataset.severity = row.severity;
     if (state === "done") {
       const back = card.done.action !== null && button("", [icon("undo"), "Undo"], () => undo(card));
-      return node.replaceChildren(el("div.settled", {}, icon("check"), el("p", {}, el("b", {}, row.title), ` ${card.done.said}`), back || ""));
+      return node.replaceChildren(el("div.settled", {}, icon("check"), el("p", {}, el("b", {}, `${row.title}:`), ` ${card.done.said}`), back || ""));
     }
     const busy = state === "saving";
     const buttons = busy ? [] : choices(card);
     const status = busy && el("span.quiet.saving", {}, card.waiting ? "The server does not answer. This is sent again until it does." : "Saving");
     node.replaceChildren(
-      el("div.head", {}, el("i.severity"), el("b", {}, row.title), likeness(row)),
+      el("div.head", {}, el("i.severity"), el("b", {}, row.title)),
       el("p.sentence", {}, row.sentence),
       pictures(card),
       ...(card.problem ? [notice(card.problem)] : []),
       el("div.row.actions", {}, ...buttons, status || ""));
-  }
-
-  function likeness({ kind, detail, score }) {
-    if (kind === "suspect") return el("span.quiet.small", {}, `${percent(detail.confidence)} sure`);
-    return kind === "near" ? el("span.quiet.small", {}, `${percent(Math.min(score, 1))} alike`) : "";
   }
 
   function pictures(card) {
@@ -137,7 +132,7 @@ export async function mount(kit, context) {
     const found = [];
     if (actions.includes("move")) {
       const side = detail.split;
-      found.push(button("primary", `Use all for ${SPLITS[side]}`, () => act([card], "move", side, `All are used for ${SPLITS[side]}`)));
+      found.push(button("do", `Use all for ${SPLITS[side]}`, () => act([card], "move", side, `All are used for ${SPLITS[side]}`)));
       for (const [name, words] of SIDES) {
         if (name !== side) found.push(button("", `Use all for ${words}`, () => act([card], "move", name, `All are used for ${words}`)));
       }
@@ -146,20 +141,20 @@ export async function mount(kit, context) {
       const names = row.kind === "suspect" ? [detail.label] : detail.labels;
       names.slice(0, 6).forEach((name, at) => {
         const said = row.kind === "suspect" ? "It is" : some > 2 ? "All are" : "Both are";
-        found.push(button(row.kind === "suspect" && at === 0 ? "primary" : "", [`${said} `, chip(name, color(name))],
+        found.push(button(row.kind === "suspect" && at === 0 ? "do" : "", [`${said} `, chip(name, color(name))],
           () => act([card], "relabel", name, `Labelled \u201c${name}\u201d`)));
       });
     }
     if (actions.includes("keep") && !actions.includes("move")) {
       const words = some > 2 ? "Keep the best, remove the others" : "Keep the best one";
-      found.push(button(found.length ? "" : "primary", words, () => act([card], "keep", null, "Kept one, the rest is in the trash")));
+      found.push(button(found.length ? "" : "do", words, () => act([card], "keep", null, "Kept one, the rest is in the trash")));
     }
     if (actions.includes("merge")) {
-      found.push(button("primary", ["Make both ", chip(detail.into, color(detail.into))], () => act([card], "merge", null, `All are labelled \u201c${detail.into}\u201d now`)));
+      found.push(button("do", ["Make both ", chip(detail.into, color(detail.into))], () => act([card], "merge", null, `All are labelled \u201c${detail.into}\u201d now`)));
     }
     if (actions.includes("remove")) {
       const single = some === 1 ? "Remove it" : "Remove all";
-      found.push(button(found.length ? "" : "primary", [icon("bin"), single], () => act([card], "remove", null, some === 1 ? "It is in the trash" : "They are in the trash")));
+      found.push(button(found.length ? "" : "do", [icon("bin"), single], () => act([card], "remove", null, some === 1 ? "It is in the trash" : "They are in the trash")));
     }
     const right = row.kind === "suspect" ? "The label is right" : "Ignore for ever";
     found.push(button("plain", right, () => ignore([card], true)));
@@ -183,7 +178,7 @@ export async function mount(kit, context) {
     }
     if (settled) {
       const next = open.length ? "Bring the counts up to date" : "Show the next ones";
-      parts.push(button(open.length ? "plain" : "primary", next, () => context.trigger("settled", { left: open.length })));
+      parts.push(button(open.length ? "plain" : "do", next, () => context.trigger("settled", { left: open.length })));
     }
     all.replaceChildren(...parts);
     all.hidden = !parts.length;
