@@ -54,12 +54,12 @@ def draw(label: int, chance: np.random.Generator) -> bytes:
 
 
 class Lab:
-    def __init__(self, home: Path, background: bool = True) -> None:
+    def __init__(self, home: Path, background: bool = True, reserve_bytes: int = 0) -> None:
         """Without `background` neither indexer nor predictor runs: their locks are taken."""
         self.settings = Settings(
-            home, disk_reserve_bytes=0, decoders=1, device="cpu", lease_s=LEASE_S, idle_exit_s=60.0
+            home, disk_reserve_bytes=reserve_bytes, decoders=1, device="cpu", lease_s=LEASE_S, idle_exit_s=60.0
         )
-        self.files = LocalFiles(home, 0)
+        self.files = LocalFiles(home, reserve_bytes)
         self.store = open_store(self.settings.database)
         self.services = LocalServices(self.settings, self.files)
         self._locks = [] if background else [FileLock(self.files.lock(name)) for name in NAMES]
