@@ -144,6 +144,10 @@ def full(studio: Studio) -> list[Shot]:
         Shot("versions", f"/datasets?dataset={signs.id}&view=versions"),
         Shot("compared", f"/datasets?dataset={signs.id}&view=versions&before={kept}&after=0&kind=relabelled"),
         Shot("merge", "/datasets?merge=1"),
+        Shot("dataset-selected", f"/datasets?dataset={shown.id}", whole=False, act=select, looks=LOOKS[:2]),
+        Shot("dataset-large", f"/datasets?dataset={shown.id}", whole=False, act=enlarge, wait_ms=1500),
+        Shot("dataset-doubtful", f"/datasets?dataset={shown.id}&label=doubtful", looks=LOOKS[:1]),
+        Shot("dataset-map", f"/datasets?dataset={shown.id}&view=map", act=mapped, wait_ms=1500),
         Shot("label", f"/label?dataset={shown.id}", whole=False, wait_ms=1500),
         Shot("models", "/models"),
         Shot("model", f"/models?model={instant.id}", wait_ms=2000),
@@ -218,6 +222,18 @@ def ask(page: Page) -> None:
     for at in (2, 6):
         page.get_by_role("button").locator("img").nth(at).click()
         page.wait_for_timeout(2500)
+
+
+def select(page: Page) -> None:
+    page.get_by_role("button", name="Select all").click()
+
+
+def enlarge(page: Page) -> None:
+    page.locator(".cell").first.dblclick()
+
+
+def mapped(page: Page) -> None:
+    page.locator(".field-of-points[data-points]").wait_for()
 
 
 def start(page: Page) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from core import datasets, trash
 from core.errors import NotFound
+from core.indexer import Indexer
 from core.records import Image, Split, VersionImage
 from core.studio import Change, Checked, NewImage, Studio, Where
 
@@ -105,3 +106,14 @@ def test_bytes_that_arrive_again_while_they_are_swept_are_kept(studio: Studio, d
     trash.sweep(studio, lambda: at + 31 * DAY_S)
     assert all(path.exists() for path in files_of(studio, image.sha256))
     assert studio.store.images.leftovers(9) == []
+
+
+def test_the_indexer_empties_the_trash_by_itself(
+    studio: Studio, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = put(studio, dataset_id, 1)
+    delete(studio, image)
+    monkeypatch.setattr(trash, "DAYS", -1)  # whatever is in the trash is there long enough
+    Indexer(studio).tick()
+    assert studio.store.images.count(dataset_id, Where(deleted=True)) == 0
+    assert studio.store.images.leftovers(9) == [image.sha256], "these bytes came a moment ago"
