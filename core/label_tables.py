@@ -50,6 +50,8 @@ _LABEL = {
     "type",
 }
 _SPLIT = {"split", "set", "subset", "partition", "fold", "dataset", "usage"}
+_PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".heic"}
+_USES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _WORD = re.compile("[^a-z]")
 _QUOTED = re.compile(r"'+[=+\-@\t\r]")  # an apostrophe that keeps a spreadsheet from running the cell
 
@@ -95,7 +97,9 @@ def read(file: Path, path: str, pictures: Iterable[str]) -> Table | None:
     columns = _named_columns(rows[0])
     if columns:
         rows = rows[1:]
-    elif not (columns := _fitting_columns(rows, finder)):
+    elif _names_columns(rows[0]) or not (columns := _fitting_columns(rows, finder)):
+        return None
+    if not _are_labels([row[columns.label] for row in rows if len(row) > columns.label]):
         return None
     return _placed(path, rows, columns, finder)
 
@@ -192,6 +196,17 @@ def _named_columns(head: Sequence[str]) -> _Columns | None:
 
     file, label = column(_FILE), column(_LABEL)
     return None if file is None or label is None else _Columns(file, label, column(_SPLIT))
+
+
+def _names_columns(head: Sequence[str]) -> bool:
+    """A line of names, of which none means labels: a list of splits, say."""
+    return any(_WORD.sub("", cell.casefold()) in _FILE | _SPLIT for cell in head)
+
+
+def _are_labels(cells: Sequence[str]) -> bool:
+    """Neither other names of the pictures nor what they are for."""
+    odd = sum(PurePosixPath(cell).suffix.casefold() in _PICTURE_ENDINGS or cell.casefold() in _USES for cell in cells)
+    return odd * 2 < len(cells)
 
 
 def _fitting_columns(rows: Sequence[Sequence[str]], finder: _Finder) -> _Columns | None:

@@ -58,6 +58,19 @@ def test_our_own_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [place.split for place in table.places.values()] == [Split.TRAIN, Split.AUTO, Split.TEST]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,split\nimages/1.jpg,train\nimages/2.jpg,test\n",
+        "images/1.jpg,train\nimages/2.jpg,test\n",
+        "images/1.jpg,old/a.jpg\nimages/2.jpg,old/b.jpg\n",
+    ],
+)
+def test_a_list_of_splits_or_of_other_names_is_no_table_of_labels(tmp_path: Path, content: str) -> None:
+    (tmp_path / "table").write_text(content)
+    assert label_tables.read(tmp_path / "table", "set/labels.csv", PICTURES) is None
+
+
 def test_what_does_not_fit_is_counted_and_said(tmp_path: Path) -> None:
     content = "file,label\n1.jpg,cat\n1.jpg,dog\n9.jpg,fox\n"
     table = read(tmp_path, content)

@@ -413,6 +413,18 @@ def test_a_table_beside_the_pictures_says_the_labels_and_can_be_set_aside(studio
     assert (again.labels, again.unlabelled) == ({}, 6)
 
 
+def test_folders_that_say_labels_win_against_a_table_unless_somebody_chooses_it(studio: Studio) -> None:
+    files = [(f"set/{'ab'[n % 2]}/{n}.png", png(seed=n)) for n in range(6)]
+    table = "file,label\n" + "".join(f"{'ab'[n % 2]}/{n}.png,{'cat' if n < 3 else 'dog'}\n" for n in range(6))
+    told = _looked_at(studio, *files, ("set/info.csv", table.encode()))
+    assert told.labels == {"a": 3, "b": 3}
+    assert not any("holds no picture" in sentence for sentence in told.explained), "what lies around all is no label"
+    assert "table" in [choice["kind"] for choice in told.choices]
+    uploads.choose(studio, told.upload.id, "table")
+    uploads.check(studio, told.upload.id)
+    assert uploads.understood(studio, told.upload.id).labels == {"cat": 3, "dog": 3}
+
+
 def test_folders_in_folders_are_read_as_the_person_says(studio: Studio) -> None:
     paths = ("hat/red", "hat/blue", "shoe/green")
     told = _looked_at(

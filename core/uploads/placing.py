@@ -32,7 +32,9 @@ def place(studio: Studio, upload: Upload) -> None:
     choices = _choices(reading, tables, named)
     wished = str(upload.plan.get("wish", ""))
     kinds = [choice["kind"] for choice in choices]
-    best = Kind.TABLE if matched * 2 >= total and tables else Kind.FOLDERS
+    # Folders that say labels are what people see and mean; a table wins against them only if an export wrote it.
+    trusted = any(table.ours for table in tables) or len(_labels_of(Kind.FOLDERS, reading, tables, named)) < 2
+    best = Kind.TABLE if tables and matched * 2 >= total and trusted else Kind.FOLDERS
     kind = Kind(wished) if wished in kinds else best
     _write(studio, upload.id, kind, reading, tables)
     said = list(reading.sentences) if kind is Kind.FOLDERS else []
@@ -138,7 +140,10 @@ def _without_pictures(studio: Studio, upload_id: str, reading: layouts.Reading) 
     """Folders a person may have meant as labels, of which nothing can be used."""
     labels = {place.label for place in reading.places.values()}
     others = studio.store.uploads.folders(upload_id, (ItemState.REFUSED, ItemState.IGNORED))
-    empty = {path[-1] for folder in others if folder not in reading.places and (path := layouts.parts(folder))}
+    holding = {
+        path[:depth] for folder in reading.places for path in [layouts.parts(folder)] for depth in range(len(path) + 1)
+    }
+    empty = {path[-1] for folder in others if (path := layouts.parts(folder)) and path not in holding}
     told = sorted((name for name in empty - labels if not layouts.is_noise(name)), key=names.natural_key)
     return [
         f"“{name}” was left out: a name that begins with a dot is hidden."
