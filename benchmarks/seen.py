@@ -1,6 +1,6 @@
 """What it costs to be seen: live curves with many viewers, and the film strip.
 
-    python benchmarks/seen.py [--set demo_clothes4] [--viewers 50] [--seconds 60]
+    python benchmarks/seen.py [--set trash5] [--viewers 50] [--seconds 60]
 
 A viewer is what a browser is to the server: a session that opened the page of a run and stays, the curve asked for
 every second and the film strip every two, compressed, on a connection that is kept. The lag is from the moment the
@@ -56,7 +56,7 @@ class Seen:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="demo_clothes4")
+    parser.add_argument("--set", default="trash5")
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", choices=("strip", "viewers"))

@@ -124,6 +124,11 @@ def full(studio: Studio) -> list[Shot]:
     wait(lambda: all(models.instant(studio, one.id).state == "ready" for one in datasets.all_of(studio)))
     done = runs.start(studio, shown.id, "mlp", 6)
     wait(lambda: runs.get(studio, done.id).state.final)
+    steady = {"schedule": "constant", "warmup_share": 0.0}
+    failed = runs.start(studio, shown.id, "mlp", 5, {"optimizer": "sgd", "learning_rate": 5.0, **steady})
+    paused = runs.start(studio, shown.id, "plain-cnn", 200, {"side": 32})
+    wait(lambda: runs.get(studio, paused.id).epoch >= 3)
+    runs.pause(studio, paused.id)
     live = runs.start(studio, shown.id, "three-block-cnn", 40)
     waiting = runs.start(studio, shown.id, "plain-cnn", 10)
     wait(lambda: runs.get(studio, live.id).epoch >= 6 or runs.get(studio, live.id).state.final)
@@ -138,6 +143,8 @@ def full(studio: Studio) -> list[Shot]:
         Shot("home-first", "/", whole=False, looks=LOOKS[:1]),
         Shot("run-waiting", f"/train?run={waiting.id}"),
         Shot("run-done", f"/train?run={done.id}", wait_ms=2500),
+        Shot("run-paused", f"/train?run={paused.id}", wait_ms=2500),
+        Shot("run-failed", f"/train?run={failed.id}", wait_ms=2500),
         Shot("train", f"/train?dataset={shown.id}"),
         Shot("datasets", "/datasets"),
         Shot("dataset", f"/datasets?dataset={shown.id}", wait_ms=1500),
