@@ -11,7 +11,7 @@ from core.records import Frame, VersionImage
 from core.studio import Studio
 
 MOST, LEAST = 12, 6
-TRAINED_FOR_EACH = 25  # pictures learned from for each on the strip: looking at it costs less than 2 % of an epoch
+TRAINED_FOR_EACH = 40  # pictures learned from for each on the strip: looking at it costs less than 2 % of an epoch
 HARD_SHARE = 3  # every third picture is a hard one
 
 
