@@ -11,9 +11,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import data_gallery, data_import, data_upload, data_versions, worlds
+from benchmarks import data_findings, data_gallery, data_import, data_upload, data_versions, worlds
 
-SECTIONS = {"import": data_import, "upload": data_upload, "versions": data_versions, "gallery": data_gallery}
+SECTIONS = {
+    "import": data_import,
+    "upload": data_upload,
+    "versions": data_versions,
+    "gallery": data_gallery,
+    "findings": data_findings,
+}
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from core.errors import NotFound
 from core.findings.material import Material
 from core.findings.words import listed, of_picture, quoted
 from core.index import shortcuts, suspects
-from core.records import FindingKind, Found, Image, Label, ModelKind
+from core.records import FindingKind, Found, Image, Label, ModelKind, PictureFacts
 from core.studio import Studio
 
 FEW = 10  # pictures of a label
@@ -121,7 +121,8 @@ def of_shortcuts(material: Material) -> Iterator[Found]:
         return
     there = _by_label(material)
     targets = np.array([index[material.images[at].label_id or 0] for at in rows], np.int64)
-    found = shortcuts.shortcuts(_columns(material, rows), targets, len(material.labels))
+    images, facts = [material.images[at] for at in rows], [known for at in rows if (known := material.facts[at])]
+    found = shortcuts.shortcuts(columns(images, facts), targets, len(material.labels))
     by_label: dict[int, list[shortcuts.Shortcut]] = defaultdict(list)
     for one in found:
         by_label[one.label].append(one)
@@ -138,18 +139,19 @@ def of_shortcuts(material: Material) -> Iterator[Found]:
         yield Found(FindingKind.SHORTCUT, key, score, said, _shown(there[label.id]), _go(label))
 
 
-def _columns(material: Material, rows: Sequence[int]) -> dict[str, shortcuts.Floats]:
-    pairs = [(material.images[at], facts) for at in rows if (facts := material.facts[at]) is not None]
-    types = sorted({image.format for image, _ in pairs})
-    columns = {
-        "light": [[facts.brightness, facts.contrast] for _, facts in pairs],
+def columns(images: Sequence[Image], facts: Sequence[PictureFacts]) -> dict[str, shortcuts.Floats]:
+    """Each of FACTS as a matrix, a row a picture."""
+    pairs = list(zip(images, facts, strict=True))
+    types = sorted({image.format for image in images})
+    found = {
+        "light": [[one.brightness, one.contrast] for _, one in pairs],
         "size": [[math.log(image.width * image.height)] for image, _ in pairs],
         "shape": [[math.log(image.width / image.height)] for image, _ in pairs],
         "type": [[float(types.index(image.format))] for image, _ in pairs],
-        "border": [[*facts.border, facts.border_spread] for _, facts in pairs],
-        "colour": [[facts.colour] for _, facts in pairs],
+        "border": [[*one.border, one.border_spread] for _, one in pairs],
+        "colour": [[one.colour] for _, one in pairs],
     }
-    return {name: np.array(column, np.float64) for name, column in columns.items()}
+    return {name: np.array(column, np.float64) for name, column in found.items()}
 
 
 def _by_label(material: Material) -> dict[int | None, list[Image]]:
