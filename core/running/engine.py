@@ -22,7 +22,7 @@ from core.running.processes import Detached, spawn, tail
 from core.settings import Settings
 from core.studio import Files
 
-_TRAINER = {
+TRAINER = {
     # A thread of torch that waits gives its core away: spinning costs several times the CPU once anybody else works.
     "OMP_WAIT_POLICY": "passive",
     # Memory freed is kept for the next step: the system would have to clear the same gigabytes at every step anew.
@@ -124,7 +124,7 @@ class LocalEngine:
 
     def _spawn(self, device: str, arguments: Sequence[str], orders: bool = False) -> Detached:
         # A number is a CUDA device: the trainer sees that one and no other.
-        extra = _TRAINER | ({_DEVICE: device} if device.isdigit() else {})
+        extra = TRAINER | ({_DEVICE: device} if device.isdigit() else {})
         where = self._files.log("trainer") if orders else self._log(int(arguments[0]), int(arguments[1]))
         return spawn(self._settings, ["core.trainer", *arguments], where, extra, orders)
 
