@@ -180,7 +180,9 @@ def _seconds_each(step: Callable[[], None]) -> float:
 
 def _start(wish: argparse.Namespace, scratch: Path) -> list[str]:
     studio = open_studio(read_settings({**os.environ, "DARKROOM_HOME": str(scratch / "home")}))
-    uploads.import_path(studio, worlds.unpack("demo_clothes4", scratch / "sets"), "clothes")
+    folder = worlds.unpack("demo_clothes4", scratch / "sets")
+    (folder / "ORIGINAL_NAMES.csv").unlink()  # a list beside the labels that is not about them
+    uploads.import_path(studio, folder, "clothes")
     studio.decoder.close()
     dataset = datasets.find(studio, "clothes")
     seconds: dict[str, list[float]] = {"cold": [], "warm": []}

@@ -98,6 +98,7 @@ class Training:
     def _prepare(self, side: int) -> PixelCache:
         sources = [(image.sha256, self._files.picture(image.sha256)) for image in self._images]
         log.info("Preparing %d pictures at %d x %d.", len(sources), side, side)
+        self._prepared(0, len(sources))  # a word at once, before the decoders come up
         with DecoderPool(self._settings.decoders, self._settings.picture_limit_bytes) as decoder:
             folder, limit = self._files.cache("pixels"), self._settings.cache_limit_bytes
             cache = open_cache(folder, sources, side, decoder, self._prepared, limit)
