@@ -77,7 +77,10 @@ def watched(wish: argparse.Namespace, scratch: Path) -> list[str]:
     """Prints; gives the targets that were missed."""
     home = scratch / "home"
     studio = open_studio(read_settings({**os.environ, "DARKROOM_HOME": str(home)}))
-    uploads.import_path(studio, worlds.unpack(wish.set, scratch / "sets"), wish.set)
+    folder = worlds.unpack(wish.set, scratch / "sets")
+    for beside in folder.glob("*.csv"):  # it says where the pictures are from, in columns that look like labels
+        beside.unlink()
+    uploads.import_path(studio, folder, wish.set)
     studio.decoder.close()
     with worlds.running(home) as server:
         studio.services.wake()

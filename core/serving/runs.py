@@ -18,7 +18,7 @@ from core.serving.answers import attachment, finite, number, whole_number
 from core.studio import Studio
 
 LOG_BYTES = 256 << 10  # of one answer; the end of a longer log
-FRESH_S = 0.4  # a run is looked at so seldom however many watch it; the trainer tells twice a second
+FRESH_S = 0.25  # a run is looked at so seldom however many watch it; the trainer tells twice a second
 MOST_RUNS = 32  # that are followed; the one nobody asked for longest is let go
 
 
