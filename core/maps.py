@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from core import doubts
 from core.errors import NotFound
-from core.records import Split
 from core.studio import Studio
 
 KIND = "map"
 KEPT = 4  # packed maps; 12 bytes a picture
-SPLITS = [str(split) for split in Split]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +93,8 @@ def _pack(studio: Studio, dataset_id: int) -> bytes:
     positions = read(studio, dataset_id)
     if positions is None:
         raise NotFound("The file of this map is gone. Change a label, and it is drawn anew.")
-    indexed = studio.store.vectors.indexed(dataset_id)
-    at = positions.of(indexed.ids)
+    marks = studio.store.images.marks(dataset_id)
+    at = positions.of(marks[:, 0])
     shown = ~np.isnan(at[:, 0])
     labels = [label for label in studio.store.datasets.labels(dataset_id) if label.images]
     head = {
@@ -105,15 +103,12 @@ def _pack(studio: Studio, dataset_id: int) -> bytes:
     }
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 4)  # the columns stand at addresses that their numbers may have
-    ids = indexed.ids[shown]
-    place = np.zeros(max([int(indexed.label_ids.max(initial=0)), *[one.id for one in labels]]) + 2, np.uint16)
+    ids, label_ids, splits = marks[shown].T
+    place = np.zeros(max([int(label_ids.max(initial=0)), *[one.id for one in labels]]) + 1, np.uint16)
     for number, label in enumerate(labels, start=1):
         place[label.id] = number
-    split = np.zeros(len(ids), np.uint8)
-    for number, name in enumerate(SPLITS):
-        split[indexed.splits[shown] == name] = number
     x, y = _scaled(at[shown])
-    columns = (ids.astype("<u4"), x, y, place[indexed.label_ids[shown]].astype("<u2"), split)
+    columns = (ids.astype("<u4"), x, y, place[label_ids].astype("<u2"), splits.astype(np.uint8))
     doubt = np.isin(ids, np.array(doubts.of(studio, dataset_id).ids, np.int64)).astype(np.uint8)
     return struct.pack("<I", len(text)) + text + b"".join(column.tobytes() for column in (*columns, doubt))
 

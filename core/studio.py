@@ -268,6 +268,10 @@ class ImageStore(Protocol):
     def held(self, ids: Sequence[int]) -> set[int]:
         """Those that some version holds."""
 
+    def marks(self, dataset_id: int) -> NDArray[np.int64]:
+        """(N, 3) of the images that are not in the trash, by id: image id, label id (0: none), place of its split in
+        `Split`."""
+
     def labelled(self, dataset_id: int) -> list[LabelledImage]:
         """Every labelled image that is not deleted, by image id."""
 

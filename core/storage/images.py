@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, delete, func, select, update
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, case, delete, func, select, update
 
 from core.errors import Conflict, NotFound
 from core.records import Action, Image, Split, Step
@@ -102,6 +104,12 @@ class Images:
         query = select(version_image.c.image_id).distinct()
         mine = version_image.c.image_id
         return {row["image_id"] for some in chunks(ids) for row in self._db.rows(query.where(mine.in_(some)))}
+
+    def marks(self, dataset_id: int) -> NDArray[np.int64]:
+        split = case({one.value: at for at, one in enumerate(Split)}, value=image.c.split)
+        live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
+        query = select(image.c.id, func.coalesce(image.c.label_id, 0), split).where(live).order_by(image.c.id)
+        return np.array(self._db.tuples(query), np.int64).reshape(-1, 3)
 
     def labelled(self, dataset_id: int) -> list[LabelledImage]:
         columns = (image.c.id, image.c.sha256, image.c.label_id, image.c.split)
