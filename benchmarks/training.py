@@ -34,6 +34,7 @@ from core.embedded import open_studio
 from core.running.engine import TRAINER
 from core.settings import read_settings
 from core.studio import Studio
+from core.trainer import LOADED
 
 PARTS = ("loop", "start", "memory", "peers")
 NETWORKS = ("resnet18", "mobilenetv3-small", "efficientnet-lite0")
@@ -188,11 +189,14 @@ def _start(wish: argparse.Namespace, scratch: Path) -> list[str]:
     seconds: dict[str, list[float]] = {"cold": [], "warm": []}
     with worlds.running(studio.settings.home):
         worlds.until(lambda: studio.store.vectors.todo_count() == 0, 300)
+        said = studio.files.log("trainer")
         for _ in range(wish.trials):
             for kind in ("cold", "warm"):
                 if kind == "warm":
+                    said.unlink(missing_ok=True)
                     studio.services.expect_training()
-                    time.sleep(15)  # idle for a while, as somebody reads the screen
+                    worlds.until(lambda: said.exists() and LOADED in said.read_text("utf-8"), 120)
+                    time.sleep(2)  # idle, as somebody reads the screen
                 seconds[kind].append(_click(studio, dataset.id))
                 studio.files.lock("training.expected").unlink(missing_ok=True)
                 time.sleep(5)  # the one that waited leaves

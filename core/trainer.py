@@ -24,13 +24,21 @@ from core.running.engine import WAIT
 from core.settings import read_settings
 from core.storage import LocalFiles, open_store
 
+LOADED = "Everything is loaded."  # what a trainer without orders says when it is ready
 NICENESS = 5  # the predictor and the screens answer while a run trains
+
+log = logging.getLogger("trainer")
+
+
+def _load() -> None:
+    importlib.import_module("core.training")
+    log.info(LOADED)
 
 
 def _await_orders() -> tuple[int, int] | None:
     """(run, attempt), with what we say from now on in the log of that attempt. None: there will be no orders."""
     # What takes so long, done beforehand; beside us, because orders may come sooner and the heart must beat then.
-    threading.Thread(target=importlib.import_module, args=("core.training",), daemon=True).start()
+    threading.Thread(target=_load, daemon=True).start()
     numbers, log_file = sys.stdin.readline().split(), sys.stdin.readline().removesuffix("\n")
     if not log_file:
         return None
