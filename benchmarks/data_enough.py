@@ -6,6 +6,7 @@ the pictures it asks for are added from those kept back, and the share right on 
 
 from __future__ import annotations
 
+import argparse
 import csv
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,6 @@ from core.studio import Vectors
 
 SETS = ("clothing10_split", "trash5", "signdigits10")
 BEGIN = (0.15, 0.35)  # of the pictures to learn from
-SEEDS = 5
 DRAWS = 10  # of which pictures are added: the test part is small, one draw says little
 
 
@@ -38,19 +38,23 @@ class Set:
     labels: list[str]
 
 
-def run() -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=int, default=5, help="beginnings of each size")
+
+
+def run(wish: argparse.Namespace) -> None:
     for some in read_sets():
-        compare(some)
+        compare(some, wish.seeds)
 
 
-def compare(some: Set) -> None:
+def compare(some: Set, seeds: int) -> None:
     """Prints the errors of one set."""
     promised, kept, inside, finished, unclear, asked, unasked = [], [], [], [], 0, [], []
     with threadpool_limits(2):
         head = Head(some.vectors, some.targets, len(some.labels))
     tests = np.flatnonzero(some.held)
     for share in BEGIN:
-        for seed in range(SEEDS):
+        for seed in range(seeds):
             begun, rest = _begin(some, share, seed)
             with threadpool_limits(2):
                 told = advising.work_out(some.vectors[begun], some.targets[begun], some.labels)
@@ -142,6 +146,3 @@ def _tests(folder: Path) -> set[Path]:
             return {folder / row["path"] for row in csv.DictReader(file) if row["split"] == "test"}
     return set(pictures(folder / "test"))
 
-
-if __name__ == "__main__":
-    run()
