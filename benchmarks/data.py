@@ -11,7 +11,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import data_findings, data_gallery, data_import, data_upload, data_versions, worlds
+from benchmarks import (
+    data_enough,
+    data_findings,
+    data_gallery,
+    data_import,
+    data_news,
+    data_upload,
+    data_versions,
+    worlds,
+)
+
 
 SECTIONS = {
     "import": data_import,
@@ -19,6 +29,8 @@ SECTIONS = {
     "versions": data_versions,
     "gallery": data_gallery,
     "findings": data_findings,
+    "enough": data_enough,
+    "news": data_news,
 }
 
 

@@ -145,4 +145,3 @@ def _tests(folder: Path) -> set[Path]:
         with listed.open(encoding="utf-8") as file:
             return {folder / row["path"] for row in csv.DictReader(file) if row["split"] == "test"}
     return set(pictures(folder / "test"))
-

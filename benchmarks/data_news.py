@@ -44,7 +44,8 @@ def run(_wish: argparse.Namespace) -> None:
                 middle_ms, late_ms = 1000 * statistics.median(took), 1000 * ordered[int(0.95 * len(took))]
                 print(
                     f"{PEOPLE} people ask once a second, {labels_each_s:.0f} labels a second: "
-                    f"median {middle_ms:.1f} ms, p95 {late_ms:.0f} ms, {100 * (load - idle):.0f} % of a core, {1000 * (load - idle) / PEOPLE:.1f} ms of CPU an answer"
+                    f"median {middle_ms:.1f} ms, p95 {late_ms:.0f} ms, {100 * (load - idle):.0f} % of a core, "
+                    f"{1000 * (load - idle) / PEOPLE:.1f} ms of CPU an answer"
                 )
         studio.decoder.close()
 
