@@ -49,14 +49,15 @@ def run(wish: argparse.Namespace) -> None:
 
 def compare(some: Set, seeds: int) -> None:
     """Prints the errors of one set."""
-    promised, kept, inside, finished, unclear, asked, unasked = [], [], [], [], 0, [], []
-    with threadpool_limits(2):
+    promised, kept, inside, finished, asked, unasked, of_any = [], [], [], [], [], [], []
+    unclear = 0
+    with threadpool_limits(1):
         head = Head(some.vectors, some.targets, len(some.labels))
     tests = np.flatnonzero(some.held)
     for share in BEGIN:
         for seed in range(seeds):
             begun, rest = _begin(some, share, seed)
-            with threadpool_limits(2):
+            with threadpool_limits(1):
                 told = advising.work_out(some.vectors[begun], some.targets[begun], some.labels)
                 before, _ = head.right(begun, tests)
                 for one in told.advice:
@@ -75,21 +76,21 @@ def compare(some: Set, seeds: int) -> None:
                     kept.append(gained)
                     inside.append(one.gain[0] <= gained <= one.gain[2])
                     asked.append(gained / one.more)
-                more = [one.more for one in told.advice if one.verdict == "more"]
-                if more:  # as many of any label at all
-                    many = min(round(float(np.mean(more))), len(rest))
-                    unasked.append(_gain(head, tests, begun, rest, many, before, seed) / many)
+                if told.any.verdict == "more" and len(rest) >= told.any.more:
+                    gained = _gain(head, tests, begun, rest, told.any.more, before, seed)
+                    unasked.append(gained / told.any.more)
+                    of_any.append(gained - told.any.gain[1])
     missed = 100 * (np.array(kept) - np.array(promised))
     print(
         f"{some.name}: {len(missed)} advices to add; promised {100 * np.mean(promised):+.2f} points on average, "
         f"got {100 * np.mean(kept):+.2f}; mean error {np.abs(missed).mean():.2f} points (bias {missed.mean():+.2f}); "
         f"{100 * np.mean(inside):.0f} % inside their interval"
     )
-    per = 1000 * np.mean(asked), 1000 * np.mean(unasked)
+    mean_error = 100 * np.abs(of_any).mean() if of_any else np.nan
     print(
-        f"  a picture that was asked for gives {per[0] / per[1]:.2f} times what one of any label gives; "
-        f"{len(finished)} labels called finished then gained {100 * np.mean(finished or [0]):+.2f} points; "
-        f"{unclear} were said to be unclear"
+        f"  of any label: {len(of_any)} advices, mean error {mean_error:.2f} points; a picture of the label asked for "
+        f"gives {np.mean(asked) / np.mean(unasked or [np.nan]):.2f} times one of any; {len(finished)} labels called "
+        f"finished then gained {100 * np.mean(finished or [0]):+.2f} points; {unclear} were said to be unclear"
     )
 
 

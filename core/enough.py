@@ -41,14 +41,15 @@ class Enough:
     curve: Band  # what was measured
     ahead: Band  # what is expected
     advice: tuple[Advice, ...]  # the largest gain first, then what is unclear, then what is finished
+    any: Advice  # of pictures of whatever label, as they come; its label is empty
 
     @property
     def sentence(self) -> str:
-        """The one thing to do next."""
-        more = [one for one in self.advice if one.verdict == "more"]
+        """The one thing to do next: what gives most for each picture."""
+        more = [one for one in (*self.advice, self.any) if one.verdict == "more"]
         finished = [one for one in self.advice if one.verdict == "finished"]
         if more:
-            return sentence(more[0])
+            return sentence(max(more, key=lambda one: one.gain[1] / one.more))
         if len(finished) == len(self.advice):
             return "More pictures of these labels would hardly help: every label is finished."
         if finished:
@@ -60,7 +61,9 @@ class Enough:
 
 def sentence(advice: Advice) -> str:
     """What is said of one label, as a sentence."""
-    name = f"“{advice.label}”"
+    name = f"“{advice.label}”" if advice.label else "any label"
+    if not advice.label and advice.verdict != "more":
+        return _SAID_OF_ANY[advice.verdict]
     if advice.verdict == "finished":
         return f"{name} is finished: more of it would hardly help."
     if advice.verdict == "more":
@@ -70,6 +73,12 @@ def sentence(advice: Advice) -> str:
     if advice.pictures < LEAST_TO_TELL:
         return f"{name}: cannot tell yet, {LEAST_TO_TELL} pictures are the least to tell from."
     return f"{name}: cannot tell yet; the measurements disagree."
+
+
+_SAID_OF_ANY = {
+    "finished": "More pictures as they come, of whatever label, would hardly help.",
+    "unclear": "What more pictures as they come would give, nobody can tell yet.",
+}
 
 
 def _points(points: float) -> str:
@@ -94,7 +103,7 @@ def as_content(enough: Enough) -> dict[str, Any]:
         "advice": [
             {"label": one.label, "pictures": one.pictures, "verdict": one.verdict, "more": one.more}
             | {"gain": list(one.gain), "sentence": sentence(one)}
-            for one in enough.advice
+            for one in (*enough.advice, enough.any)
         ],
     }
 
@@ -110,13 +119,9 @@ def read(survey: Survey) -> Enough | None:
     if not survey.ready:
         return None
     content: Mapping[str, Any] = survey.content
-    return Enough(
-        content["pictures"],
-        content["used"],
-        tuple(tuple(row) for row in content["curve"]),
-        tuple(tuple(row) for row in content["ahead"]),
-        tuple(
-            Advice(one["label"], one["pictures"], one["verdict"], one["more"], tuple(one["gain"]))
-            for one in content["advice"]
-        ),
-    )
+    said = [
+        Advice(one["label"], one["pictures"], one["verdict"], one["more"], tuple(one["gain"]))
+        for one in content["advice"]
+    ]
+    curve, ahead = (tuple(tuple(row) for row in content[name]) for name in ("curve", "ahead"))
+    return Enough(content["pictures"], content["used"], curve, ahead, tuple(said[:-1]), said[-1])

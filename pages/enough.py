@@ -48,6 +48,7 @@ def whole(dataset: Dataset, labels: Sequence[Label], found: Enough) -> None:
     ink = (LIGHT if st.context.theme.type == "light" else DARK).text
     chart = learning_curve(found.curve, found.ahead, found.pictures, ink)
     st.plotly_chart(chart, key="enough-curve", config=CONFIG, alt=f"Learning curve. {found.sentence}")
+    markup.draw(markup.words(enough.sentence(found.any), quiet=True))
     colours = {label.name: label_colour(label.position) for label in labels}
     for verdict, head in HEADS.items():
         some = [one for one in found.advice if one.verdict == verdict]

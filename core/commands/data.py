@@ -113,6 +113,6 @@ def have_i_done_enough(wish: argparse.Namespace) -> Answer:
     found = enough.read(survey)
     if survey.problem or found is None:
         raise Refused(survey.problem or "There is no answer yet.", "enough")
-    lines = [found.sentence, *(f"  {enough.sentence(one)}" for one in found.advice)]
+    lines = [found.sentence, *(f"  {enough.sentence(one)}" for one in (*found.advice, found.any))]
     document = {"dataset": dataset.name, "sentence": found.sentence, **survey.content}
     return Answer(document, "\n".join(lines))

@@ -64,7 +64,14 @@ def work_out(
     ]
     order = {"more": 0, "unclear": 1, "finished": 2}
     advice.sort(key=lambda one: (order[one.verdict], -one.gain[1], one.label))
-    return Enough(int(counts.sum()), found.used, _measured(found), _ahead(found, law, int(kept.sum())), tuple(advice))
+    return Enough(
+        int(counts.sum()),
+        found.used,
+        _measured(found),
+        _ahead(found, law, int(kept.sum())),
+        tuple(advice),
+        _of_any(law, int(kept.sum())),
+    )
 
 
 def _advise(
@@ -82,6 +89,17 @@ def _advise(
     elif gain[0] > 0:
         verdict = "more"
     return Advice(label, count, verdict, more, gain)
+
+
+def _of_any(law: learning_curve.Law, pictures: int) -> Advice:
+    """Of more pictures as they come, of whatever label."""
+    more = _round(pictures // 3)
+    now, then, doubled = law.right(np.array([pictures, pictures + more, 2 * pictures], float)).T
+    gain = learning_curve.interval(then - now)
+    verdict: Verdict = "more" if gain[0] > 0 else "unclear"
+    if learning_curve.interval(doubled - now)[2] < FINISHED / 2:
+        verdict = "finished"
+    return Advice("", pictures, verdict, more, gain)
 
 
 def _round(count: int) -> int:

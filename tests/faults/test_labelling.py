@@ -193,12 +193,12 @@ def test_two_people_see_each_other_within_two_seconds_and_overwrite_nothing(brow
         log.warning("seen after %.2f s", time.monotonic() - began_s)
         ann.keyboard.press("1")
         ann.get_by_text("you wanted “hat”. Theirs is kept.").wait_for()
-        assert at.rows(f"select name from label join image on label.id = label_id where image.id = {first}") == [  # noqa: S608
+        assert at.rows(f"select label.name from label join image on label.id = label_id where image.id = {first}") == [  # noqa: S608
             ("shoes",)
         ]
         ann.get_by_role("button", name="Make it “hat”").click()
         expect(ann.locator(".next").first).to_have_attribute("data-state", "saved")
-        assert at.rows(f"select name from label join image on label.id = label_id where image.id = {first}") == [  # noqa: S608
+        assert at.rows(f"select label.name from label join image on label.id = label_id where image.id = {first}") == [  # noqa: S608
             ("hat",)
         ]
         for page in (ann, bo):

@@ -94,6 +94,15 @@ def test_a_survey_gives_back_what_was_worked_out() -> None:
             Advice("x", 30, "more", 20, (-0.01, 0.004, 0.01)),
             "20 more of “x” should give about +0.4 points (0.0 to 1.0).",
         ),
+        (
+            Advice("", 90, "more", 20, (0.0, 0.01, 0.02)),
+            "20 more of any label should give about +1.0 points (0.0 to 2.0).",
+        ),
+        (
+            Advice("", 90, "finished", 20, (0, 0, 0)),
+            "More pictures as they come, of whatever label, would hardly help.",
+        ),
+        (Advice("", 90, "unclear", 20, (0, 0, 0)), "What more pictures as they come would give, nobody can tell yet."),
         (Advice("ok", 30, "finished", 20, (0.0, 0.0, 0.0)), "“ok” is finished: more of it would hardly help."),
         (Advice("ok", 30, "unclear", 20, (0.0, 0.0, 0.0)), "“ok”: cannot tell yet; the measurements disagree."),
     ],
@@ -107,8 +116,10 @@ def test_the_one_line_says_what_to_do_next_or_that_nobody_can_tell() -> None:
     unclear, finished = Advice("b", 30, "unclear", 20, (0, 0, 0)), Advice("c", 30, "finished", 20, (0, 0, 0))
 
     def line(*advice: Advice) -> str:
-        return Enough(90, 90, (), (), advice).sentence
+        return Enough(90, 90, (), (), advice, Advice("", 90, "unclear", 20, (0, 0, 0))).sentence
 
     assert line(more, unclear).startswith("20 more of “a”")
+    better = Enough(90, 90, (), (), (more,), Advice("", 90, "more", 20, (0.01, 0.03, 0.05)))
+    assert better.sentence.startswith("20 more of any label"), "what gives most for each picture comes first"
     assert line(unclear).startswith("Cannot tell yet")
     assert line(unclear, finished) == "“c” is finished; of one other nobody can tell yet."
