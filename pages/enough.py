@@ -57,7 +57,7 @@ def whole(dataset: Dataset, labels: Sequence[Label], found: Enough) -> None:
             markup.draw("".join(line(one, colours.get(one.label, label_colour(None))) for one in some))
     said = "Points are of 100 pictures, over all labels. The brackets are how far the repeated measurements disagree."
     markup.draw(markup.words(said, quiet=True, small=True))
-    links.go("Label more", "labelling", "label", "primary", dataset=dataset.id)
+    links.go("Label more", "labelling", "label", "secondary", dataset=dataset.id)
 
 
 def line(advice: Advice, colour: str) -> str:

@@ -1,9 +1,10 @@
 """How much better the instant model would get from more pictures, and from pictures of which label.
 
 The head is fitted on several shares of the pictures and scored on a part it has not seen, in many repeated stratified
-splits. Two kinds of curves come of it: one over pictures of every label together, and one a label, in which that
-label alone has fewer pictures while all the others stay. The second kind answers what a person asks: what do twenty
-more of *this* one give?
+splits. Two kinds of curves come of it: one over pictures of every label together, and one a label, in which that label
+alone grows while the others stay at half of theirs. The second kind answers what a person asks: what do twenty more of
+*this* one give? They make it better known and the others a little less likely, so a label must be seen to grow beyond
+its share, not only up to it.
 
 The error follows an inverse power law of the number of pictures, `a + b n^-c`, with a the error that stays (Cortes et
 al., 1994, "Learning curves: asymptotic values and rate of convergence"; Hestness et al., 2017, arXiv 1712.00409). The
@@ -27,7 +28,8 @@ from core.studio import Vectors
 Numbers = NDArray[np.float64]
 
 SHARES = (0.25, 0.4, 0.55, 0.75, 1.0)  # of what is learned from, over all labels
-LABEL_SHARES = (0.35, 0.6)  # of one label, while the others keep all of theirs
+OTHERS = 0.5  # of every other label, while one of them has
+LABEL_SHARES = (0.5, 0.75, 1.0)  # of its own: first as many as they, then more
 SHARP = 2.0  # of the soft share, in temperatures
 SAME = 0.9  # similarity from which on two pictures are as good as one: they stay on one side of a split
 HELD = 0.25  # of each label, to be scored on
@@ -45,8 +47,8 @@ class Measured:
 
     pictures: Numbers  # (S,) learned from, on average
     right: Numbers  # (R, S) in 0..1
-    label_pictures: Numbers  # (K, L + 1) of a label, with the others at full; the last column is all there were
-    label_right: Numbers  # (R, K, L + 1); NaN where a label has too few pictures to leave any out
+    label_pictures: Numbers  # (K, L) of a label, while the others stay
+    label_right: Numbers  # (R, K, L), soft; NaN where a label has too few pictures to leave any out
     used: int  # pictures in all
 
 
@@ -81,24 +83,26 @@ def measure(
     head = Head(vectors, targets, label_count)
     repeats = int(np.clip(REPEATS_FOR // len(targets), *REPEATS))
     right = np.full((repeats, len(SHARES)), np.nan)
-    label_right = np.full((repeats, label_count, len(LABEL_SHARES) + 1), np.nan)
+    label_right = np.full((repeats, label_count, len(LABEL_SHARES)), np.nan)
     pictures = np.zeros(len(SHARES))
-    label_pictures = np.zeros((label_count, len(LABEL_SHARES) + 1))
+    label_pictures = np.zeros((label_count, len(LABEL_SHARES)))
     for repeat in range(repeats):
         held, learned = _parts(targets, label_count, HELD, rng, groups=head.groups)
         test = np.concatenate(held)
         for at, share in enumerate(SHARES):
             some = [mine[: _size(len(mine), share)] for mine in learned]
-            right[repeat, at], soft = head.right(np.concatenate(some), test)
+            right[repeat, at], _ = head.right(np.concatenate(some), test)
             pictures[at] += sum(map(len, some)) / repeats
-        label_right[repeat, :, -1] = soft
+        half = [mine[: _size(len(mine), OTHERS)] for mine in learned]
+        _, level = head.right(np.concatenate(half), test)
         for label, mine in enumerate(learned):
             sizes = [_size(len(mine), share) for share in LABEL_SHARES]
-            label_pictures[label] = [*sizes, len(mine)]
-            if len(set(sizes)) == len(sizes) and sizes[-1] < len(mine):
-                for at, size in enumerate(sizes):
-                    fewer = np.concatenate([*learned[:label], mine[:size], *learned[label + 1 :]])
-                    _, label_right[repeat, label, at] = head.right(fewer, test)
+            label_pictures[label] = sizes
+            if len(set(sizes)) == len(sizes):
+                label_right[repeat, label, 0] = level
+                for at, size in enumerate(sizes[1:], 1):
+                    grown = np.concatenate([*half[:label], mine[:size], *half[label + 1 :]])
+                    _, label_right[repeat, label, at] = head.right(grown, test)
             tell((repeat + (label + 1) / label_count) / repeats)
     return Measured(pictures, right, label_pictures, label_right, len(targets))
 

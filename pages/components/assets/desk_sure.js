@@ -15,7 +15,7 @@ export function sureBar(desk) {
   });
   const level = el("span.level");
   const node = el("details.sure", {}, summary, el("div.sure-body", {},
-    el("label", {}, "At least ", level, " sure", slider), accept,
+    el("label", {}, el("span", {}, "At least ", level, " sure"), slider), accept,
     el("p.quiet", {}, "The least sure of them come first. Click one to leave it out. It is one step, and one Undo takes it back."), least));
   node.hidden = true;
 
