@@ -32,7 +32,7 @@ def test_while_it_is_worked_out_the_view_says_so(visit: Visit, studio: Studio) -
     dataset_id = add(studio, "Fruit", {"apple": 40, "pear": 40})
     app = visit("datasets", dataset=dataset_id, view="enough")
     assert calm(app) and "Teaching the model with fewer pictures" in words(app)
-    assert studio.store.surveys.due()[0].kind == "enough"
+    assert "enough" in [one.kind for one in studio.store.surveys.due()]
 
 
 def test_the_label_screen_has_the_one_line_and_the_way_to_the_rest(visit: Visit, studio: Studio) -> None:
