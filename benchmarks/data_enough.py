@@ -84,16 +84,16 @@ def compare(some: Set, seeds: int) -> None:
     if len(missed):
         print(
             f"{some.name}: {len(missed)} advices to add; promised {100 * np.mean(promised):+.2f} points on average, "
-            f"got {100 * np.mean(kept):+.2f}; mean error {np.abs(missed).mean():.2f} points (bias {missed.mean():+.2f}); "
-            f"{100 * np.mean(inside):.0f} % inside their interval"
+            f"got {100 * np.mean(kept):+.2f}; mean error {np.abs(missed).mean():.2f} points "
+            f"(bias {missed.mean():+.2f}); {100 * np.mean(inside):.0f} % inside their interval"
         )
     else:
         print(f"{some.name}: no label of which more was advised")
     mean_error = 100 * np.abs(of_any).mean() if of_any else np.nan
     worth = np.mean(asked or [np.nan]) / np.mean(unasked or [np.nan])
     print(
-        f"  of any label: {len(of_any)} advices, mean error {mean_error:.2f} points; a picture of a label asked for gives "
-        f"{worth:.2f} times one of any; {len(finished)} labels called finished then gained "
+        f"  of any label: {len(of_any)} advices, mean error {mean_error:.2f} points; a picture of a label asked for "
+        f"gives {worth:.2f} times one of any; {len(finished)} labels called finished then gained "
         f"{100 * np.mean(finished or [0]):+.2f} points; {unclear} were said to be unclear"
     )
 

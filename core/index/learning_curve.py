@@ -38,7 +38,7 @@ REPEATS_FOR = 12000  # pictures looked at in all repeats together
 MOST = 2500  # pictures; of more, a stratified sample: one factorisation grows with the cube
 EXPONENTS = np.linspace(0.3, 1.2, 10)
 DRAWS = 400  # of the bootstrap over repeats
-SURE = 0.8  # of an interval
+SURE = 0.9  # of an interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
