@@ -22,7 +22,6 @@ from benchmarks import (
     worlds,
 )
 
-
 SECTIONS = {
     "import": data_import,
     "upload": data_upload,

@@ -33,6 +33,8 @@ LABELS = ("hat", "pants", "shoes")
 log = logging.getLogger(__name__)
 BURST = 25  # keys in one tab before the other has its turn
 WITNESS = """
+const page = Math.random().toString(36).slice(2);  // two tabs must not write over each other's notes
+let n = 0;
 addEventListener("keydown", (event) => {
   const host = [...document.querySelectorAll("*")].find((node) => node.shadowRoot?.querySelector(".stage"));
   const root = host?.shadowRoot, picture = root?.querySelector(".stage img"), key = event.key;
@@ -41,9 +43,7 @@ addEventListener("keydown", (event) => {
   const said = key === "Backspace"
     ? { undo: [...root.querySelectorAll("button")].some((one) => one.textContent === "Undo" && !one.disabled) }
     : { image: picture && Number(picture.src.split("/").at(-2)), label: Number(key) - 1, has: now?.title };
-  const n = String(localStorage.getItem("witness") ?? 0);
-  localStorage.setItem("witness", Number(n) + 1);
-  localStorage.setItem(`witness-${n.padStart(6, "0")}`, JSON.stringify(said));
+  localStorage.setItem(`witness-${page}-${n++}`, JSON.stringify(said));
 }, true);
 """
 
@@ -99,7 +99,7 @@ def press(page: Page, rng: random.Random, many: int) -> None:
 
 def witnessed(page: Page) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = page.evaluate(
-        """() => Object.keys(localStorage).filter((key) => /^witness-/.test(key)).sort()
+        """() => Object.keys(localStorage).filter((key) => /^witness-/.test(key))
             .map((key) => JSON.parse(localStorage[key]))"""
     )
     return found

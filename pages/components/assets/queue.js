@@ -77,16 +77,16 @@ class Queue {
     this.entries.push(entry);
     for (const change of entry.changes) {
       if (!this.under.has(change.image_id)) this.under.set(change.image_id, []);
-      this.under.get(change.image_id).push({ change, undo: entry.kind === "undo" });
+      this.under.get(change.image_id).push({ change, entry });
     }
   }
 
   leave(entry) {
     this.entries.splice(this.entries.indexOf(entry), 1);
     for (const { image_id } of entry.changes) {
-      const rest = this.under.get(image_id);
-      rest.shift();
-      if (!rest.length) this.under.delete(image_id);
+      const rest = this.under.get(image_id).filter((one) => one.entry !== entry);
+      if (rest.length) this.under.set(image_id, rest);
+      else this.under.delete(image_id);
     }
   }
 
@@ -109,7 +109,8 @@ class Queue {
 
   /** The revision that a change made now is about. */
   expected(id) {
-    const last = this.under.get(id)?.at(-1)?.change.revision;
+    const own = (this.under.get(id) ?? []).filter(({ entry }) => entry.key.startsWith(this.prefix));
+    const last = own.at(-1)?.change.revision;
     return last === undefined || last === null ? this.revisions.get(id) ?? null : last + 1;
   }
 
@@ -186,7 +187,7 @@ class Queue {
     this.running = false;
   }
 
-  /** What is still on its way for the same pictures follows what really became of this entry. */
+  /** What the same tab still has on its way for the same pictures follows what really became of this entry. */
   settle(entry, outcome) {
     const now = new Map((outcome?.images ?? []).map(({ id, revision }) => [id, revision]));
     const clash = new Set(outcome?.conflicts ?? []);
@@ -194,7 +195,8 @@ class Queue {
     const touched = new Set();
     for (const { image_id, revision } of entry.changes) {
       const after = clash.has(image_id) || !now.has(image_id) ? revision : now.get(image_id);
-      const [, ...later] = this.under.get(image_id);
+      const from = entry.key.slice(0, entry.key.lastIndexOf("-"));
+      const later = this.under.get(image_id).filter((one) => one.entry !== entry && one.entry.key.startsWith(from));
       later.forEach(({ change }, step) => {
         if (after === null || change.revision === after + step) return;
         change.revision = clash.has(image_id) ? after : after + step; // after a conflict it is one as well
