@@ -263,8 +263,11 @@ class _Saver:
         self.saved_s, self.took_s = time.monotonic(), 0.0
 
     def due(self, least_s: float) -> bool:
-        passed_s = time.monotonic() - self.saved_s
-        return self.saved != self.learner.told and (not least_s or passed_s >= max(least_s, SAVE_COST * self.took_s))
+        if self.saved == self.learner.told or not least_s:
+            return self.saved != self.learner.told
+        # However long one takes: more than a minute of work is never done again.
+        wait_s = min(max(least_s, SAVE_COST * self.took_s), SAVE_STEP_S)
+        return time.monotonic() - self.saved_s >= wait_s
 
     def save(self) -> Saved:
         """Writes a checkpoint unless this very state is written already."""

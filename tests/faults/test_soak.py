@@ -45,7 +45,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 @pytest.mark.parametrize(
     "many",
     [
-        pytest.param(3, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
+        pytest.param(3, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
         pytest.param(10, marks=[pytest.mark.soak, pytest.mark.timeout(7200)]),
     ],
 )

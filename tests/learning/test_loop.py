@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from core.learning.augment import as_input
 from core.learning.checkpoint import Checkpoints
 from core.learning.events import Checked, Finished, Prepared, Reason, Saved, Stepped, Validated, WentBack
 from core.learning.export import predict
-from core.learning.learner import Head, choose_device, learning_rate, load_best
+from core.learning.learner import Head, Learner, choose_device, learning_rate, load_best
 from core.learning.loop import cut, permutation, train
 from core.learning.networks import build
 from tests.learning import sets
@@ -259,3 +260,13 @@ def test_a_device_that_is_not_there_is_refused_in_a_sentence(monkeypatch: pytest
         choose_device("cuda")
 
     assert choose_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(("passed_s", "due"), [(59.0, False), (61.0, True)])
+def test_a_checkpoint_that_takes_long_is_written_every_minute_all_the_same(
+    passed_s: float, due: bool, tmp_path: Path
+) -> None:
+    recipe = sets.recipe()
+    saver = loop._Saver(Learner(recipe, 2, CPU, None, ""), Checkpoints(tmp_path), resumed=False)
+    saver.took_s, saver.saved_s = 30.0, time.monotonic() - passed_s
+    assert saver.due(loop.SAVE_STEP_S) is due
