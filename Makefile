@@ -24,8 +24,9 @@ build/backbone.onnx: .venv/.done core/learning/backbone.py
 	mkdir -p build
 	$(BIN)/python -m core.learning.backbone $@
 
+# Files side by side, one file in one process: what a file sets up (a browser, a walk through it) is set up once.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -30,7 +30,8 @@ class _Trouble:
     kind: FindingKind
     score: Callable[[Image, PictureFacts], float]  # larger is worse
     holds: Callable[[Image, PictureFacts], bool]
-    least_spread: float  # of the score: a dataset without any would call the slightest difference far; 0: far or not
+    least_spread: float  # of the score: a dataset without any would call the slightest difference far; 0: far or not,
+    # unless half of the dataset is so
     says: Callable[[Image, PictureFacts], str]
 
 
@@ -91,7 +92,11 @@ def troubles(material: Material) -> Iterator[Found]:
     for trouble in TROUBLES:
         pairs = [(material.images[at], material.facts[at]) for at in rows]
         scores = np.array([trouble.score(image, facts) for image, facts in pairs if facts is not None])
-        far = _far(scores, trouble.least_spread) if trouble.least_spread else np.ones(len(scores), bool)
+        if trouble.least_spread:
+            far = _far(scores, trouble.least_spread)
+        else:
+            holding = [trouble.holds(image, facts) for image, facts in pairs if facts is not None]
+            far = np.full(len(scores), 2 * sum(holding) < len(holding))
         for at, score, is_far in zip(rows, scores, far, strict=True):
             facts = material.facts[at]
             if is_far and facts and at not in reported and trouble.holds(material.images[at], facts):
