@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class Indexer:
         self._studio, self._store, self._clock = studio, studio.store, clock
         self._backbones: dict[int, Backbone] = {}
         self._changes: dict[int, _Change] = {}
+        self._undrawn: deque[str] = deque()  # sha256s that have their vector, but neither thumbnail nor measurements
         self._beat_s = self._runs_s = self._sweep_s = -1e9
         self._trains = False
         self._fitting: int | None = None
@@ -72,20 +74,23 @@ class Indexer:
     @property
     def pending(self) -> bool:
         """There is work that only waits for its moment."""
-        return bool(self._changes)
+        return bool(self._changes or self._undrawn)
 
     def tick(self) -> bool:
-        """Checks, then vectors, then fits: each a bounded piece. True when there was any work."""
+        """Checks, then vectors, then fits, then drawings: each a bounded piece. True when there was any work."""
         checked = self._check()
         indexed = self._index()
         fitted = self._refit()
-        self._beat(checked or indexed or fitted)
+        # First the model that somebody waits for, then what makes the screens quicker.
+        drawn = not (checked or indexed or fitted or self._changes) and self._draw()
+        worked = checked or indexed or fitted or drawn
+        self._beat(worked)
         if self._clock() - self._sweep_s >= SWEEP_S:
             sweep(self._studio)
             trash.sweep(self._studio)
             uploads.sweep(self._studio)
             self._sweep_s = self._clock()
-        return checked or indexed or fitted
+        return worked
 
     # ---- uploads ----
 
@@ -129,13 +134,25 @@ class Indexer:
                 if len(content) == SIDE * SIDE * 3:
                     found[sha] = np.frombuffer(content, np.uint8).reshape(SIDE, SIDE, 3)
         missing = [sha for sha in shas if sha not in found]
-        drawn = {missing[at]: one for at, one in self._studio.decoder.draw(self._places(missing), SIDE) if one}
-        found |= {sha: one.pixels for sha, one in drawn.items()}
+        paths = [self._studio.files.picture(sha) for sha in missing]
+        for at, square in self._studio.decoder.resized(paths, SIDE) if missing else ():
+            if square is not None:
+                found[missing[at]] = square
+                self._undrawn.append(missing[at])
+        known = [sha for sha in shas if sha in found]
+        return known, np.stack([found[sha] for sha in known]) if known else np.empty((0, SIDE, SIDE, 3), np.uint8)
+
+    def _draw(self) -> bool:
+        """Thumbnails and measurements of what has its vector. Nobody waits for them: who looks earlier draws by
+        himself, and so does a survey; after a kill they are left to those."""
+        some = [self._undrawn.popleft() for _ in range(min(BATCH, len(self._undrawn)))]
+        drawn = (
+            {some[at]: one for at, one in self._studio.decoder.draw(self._places(some), SIDE) if one} if some else {}
+        )
         if drawn:
             self._studio.files.sync([str(self._studio.files.thumb(sha)) for sha in drawn])
             self._store.facts.put({sha: one.facts for sha, one in drawn.items()})
-        known = [sha for sha in shas if sha in found]
-        return known, np.stack([found[sha] for sha in known]) if known else np.empty((0, SIDE, SIDE, 3), np.uint8)
+        return bool(some)
 
     def _places(self, shas: Sequence[str]) -> list[tuple[Path, Path]]:
         """(picture, where its thumbnail goes) of each."""
