@@ -196,7 +196,8 @@ class Indexer:
             return False
         missing = self._store.vectors.todo_count(dataset_id)
         change.waited = max(change.waited, missing)
-        if missing and change.waited - missing < change.next_look:
+        done = change.waited - missing
+        if missing and (done < change.next_look or missing < done):  # after half of the way the whole comes soon
             return False
         while missing and change.waited - missing >= change.next_look:
             change.next_look *= 4

@@ -252,3 +252,16 @@ def test_the_pulse_moves_with_every_write_and_rests_without(studio: Studio) -> N
     assert studio.store.services.pulse() == first
     make_studio(studio.settings.home, studio.decoder).store.services.alive("web")
     assert studio.store.services.pulse() != first
+
+
+def test_the_model_that_somebody_waits_for_comes_before_the_thumbnails(studio: Studio, tmp_path: Path) -> None:
+    dataset = filled(studio, tmp_path, {"cat": 4, "dog": 4})
+    shas = [image.sha256 for image in studio.store.images.page(dataset.id, Where(), 0, 8)]
+    indexer = Indexer(studio)
+    until(lambda: indexer.tick() and not studio.store.datasets.stale())
+    assert the_model(studio, dataset).measured_n == 8
+    assert not any(studio.files.thumb(sha).exists() for sha in shas)
+    work(studio, indexer)
+    assert all(studio.files.thumb(sha).exists() for sha in shas)
+    assert not indexer.pending
+    assert set(studio.store.facts.get(shas)) == set(shas)

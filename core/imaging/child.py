@@ -80,7 +80,8 @@ class Child:
             case "pixels":
                 self.pixels(data)
             case "resized":
-                need = Need(2 * job["side"], 2 * job["side"])
+                # As for a thumbnail: the input of the backbone is the same bytes, whoever makes it.
+                need = Need(2 * job["side"], max(2 * job["side"], THUMB_NEED[1]))
                 picture = open_picture(data, need)
                 small = picture.rgb(need.factor(picture.width, picture.height))
                 self.answer({}, squash(small, job["side"]))
