@@ -7,7 +7,7 @@ BIN := .venv/bin
 app: setup
 	$(BIN)/python -m core open
 
-setup: .venv/.done build/backbone.onnx build/samples.zip
+setup: .venv/.done build/backbone.onnx build/samples.zip build/web/ort-wasm-simd-threaded.wasm
 
 # The stamp is newer than the list of packages exactly when everything in the list is installed.
 .venv/.done: requirements.txt
@@ -24,12 +24,22 @@ build/backbone.onnx: .venv/.done core/learning/backbone.py
 	mkdir -p build
 	$(BIN)/python -m core.learning.backbone $@
 
-# Files side by side, one file in one process: what a file sets up (a browser, a walk through it) is set up once.
+# ONNX Runtime for browsers, which a model's page carries inside. Without npm everything else works.
+build/web/ort-wasm-simd-threaded.wasm: core/packing/web/package-lock.json
+	mkdir -p build/web && cp core/packing/web/package*.json build/web
+	if (cd build/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel error); then \
+	  cp build/web/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs build/web && \
+	  cp build/web/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm build/web && touch $@ && \
+	  rm -rf build/web/node_modules; \
+	else echo "Without npm a model cannot be taken away as a page; everything else works."; fi
+
+# Files side by side, one file in one process: what a file sets up (a browser, a walk through it) is set up once. In the
+# order of their names: by the number of their tests the walks, few and long, would all come last, behind one another.
 test: setup
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --timeout 1800
 
 test-soak: setup
 	$(BIN)/python -m pytest -m soak --timeout 7200
@@ -37,7 +47,7 @@ test-soak: setup
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy core tests
+	$(BIN)/mypy core tests benchmarks
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 fix: setup

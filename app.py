@@ -17,7 +17,7 @@ from core.serving.headers import page_policy
 from core.serving.lifespan import lifespan
 from core.serving.routes import routes
 from core.settings import read_settings
-from pages import studio
+from pages import opened as opened_studio
 from pages.components import assets
 from pages.parts import frame, states
 
@@ -75,7 +75,7 @@ def application() -> st.App:
         config.set_option(name, value)
     demands.check(config.get_option, settings)
     index_html = (Path(st.__file__).parent / "static" / "index.html").read_text("utf-8")
-    opened = studio()
+    opened = opened_studio()
     return st.App(
         __file__,
         routes=routes(opened, {name: assets.path(name) for name in assets.names()}),

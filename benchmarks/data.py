@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import (
+    data_desk,
     data_enough,
     data_findings,
     data_gallery,
@@ -30,6 +31,7 @@ SECTIONS = {
     "findings": data_findings,
     "enough": data_enough,
     "news": data_news,
+    "desk": data_desk,
 }
 
 

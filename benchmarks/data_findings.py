@@ -9,6 +9,7 @@ original's picture counts as false, although some originals are twins themselves
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import threading
 import time
@@ -22,16 +23,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 from threadpoolctl import threadpool_limits
 
-from benchmarks import worlds
-from core.findings.labelled import FACTS, columns
+from benchmarks import data_gallery, worlds
+from core import datasets
+from core.embedded import open_studio
+from core.findings.labelled import columns
+from core.findings.surveying import survey
 from core.imaging.pool import DecoderPool
 from core.index import instant, outliers, shortcuts, suspects, twins
 from core.index.backbone import SIDE, Backbone
 from core.records import Image as Picture
 from core.records import PictureFacts, Split
 from core.settings import read_settings
+from core.stores import Change, Where
 
 FLIPPED = 0.03
+MOST_REWRITTEN = 800  # pictures of a set in which shortcuts are planted
 COPIED = 60  # originals that get one copy of each kind
 Integers = NDArray[np.int64]
 
@@ -60,9 +66,10 @@ def run(wish: argparse.Namespace) -> None:
             for seed in range(wish.trials):
                 _suspects(some, seed)
             _twins(some, pool, backbone, Path(scratch) / f"copies of {name}")
-            _shortcuts(some, wish.trials)
+            _shortcuts(some, wish.trials, pool, Path(scratch) / f"rewritten {name}")
     if wish.count:
         _many(wish.count)
+        _label_change(wish.count)
 
 
 def _read(name: str, files: Sequence[Path], pool: DecoderPool, backbone: Backbone) -> Set:
@@ -175,28 +182,79 @@ def _twins(some: Set, pool: DecoderPool, backbone: Backbone, folder: Path) -> No
 # ---- shortcuts ---------------------------------------------------------------------------------------
 
 
-def _shortcuts(some: Set, trials: int) -> None:
-    clean = shortcuts.shortcuts(columns(some.images, some.facts), some.targets, len(some.labels))
-    said = ", ".join(f"{some.labels[one.label]} by {one.fact}" for one in clean) or "none"
-    print(f"{some.name}: shortcuts as it is: {said}")
-    for fact, plant in PLANTS.items():
-        hits = 0
-        for seed in range(trials):
-            label = int(np.random.default_rng(seed).integers(len(some.labels)))
-            mine = some.targets == label
-            images = [plant(one, some.facts[at])[0] if mine[at] else one for at, one in enumerate(some.images)]
-            facts = [plant(some.images[at], one)[1] if mine[at] else one for at, one in enumerate(some.facts)]
-            found = shortcuts.shortcuts({fact: columns(images, facts)[fact]}, some.targets, len(some.labels))
-            hits += any(one.label == label for one in found)
-        print(f"{some.name}: {FACTS[fact]} planted in one label: found in {hits} of {trials}")
+def _shortcuts(some: Set, trials: int, pool: DecoderPool, folder: Path) -> None:
+    """Every picture is written anew, as JPEG or PNG by lot, so that nothing but what is planted can tell a label."""
+    raised = [f"{some.labels[one.label]} by {_fact(one)}" for one in _detect(some.images, some.facts, some)]
+    print(f"{some.name}: shortcuts as it is: {', '.join(raised) or 'none'}")
+    rng = np.random.default_rng(0)
+    kept = np.sort(rng.permutation(len(some.files))[:MOST_REWRITTEN])
+    few = replace(some, files=[some.files[at] for at in kept], targets=some.targets[kept])
+    files = [_write(_opened(file), folder / f"{at}", rng) for at, file in enumerate(few.files)]
+    images, facts = _measured(files, pool)
+    raised = [f"{few.labels[one.label]} by {_fact(one)}" for one in _detect(images, facts, few)]
+    print(f"{some.name}: shortcuts of {len(files)} as JPEG or PNG by lot: {', '.join(raised) or 'none'}")
+    large = [label for label in range(len(few.labels)) if (few.targets == label).sum() >= shortcuts.FEWEST]
+    for name, (fact, change, format) in PLANTS.items():
+        hits, others, tried = 0, set(), large[: 2 * trials]
+        for label in tried:
+            mine = np.flatnonzero(few.targets == label)
+            given = [_write(change(_opened(few.files[at])), folder / f"{name}-{at}", rng, format) for at in mine]
+            new_images, new_facts = _measured(given, pool)
+            all_images, all_facts = list(images), list(facts)
+            for place, at in enumerate(mine):
+                all_images[at], all_facts[at] = new_images[place], new_facts[place]
+            found = _detect(all_images, all_facts, few)
+            hits += any(one.label == label and _fact(one) == fact for one in found)
+            others |= {f"{few.labels[one.label]} by {_fact(one)}" for one in found if one.label != label}
+        also = f"; and of other labels {', '.join(sorted(others))}" if others else ""
+        print(f"{some.name}: {name}, planted in one label: found in {hits} of {len(tried)}{also}")
 
 
-PLANTS: dict[str, Callable[[Picture, PictureFacts], tuple[Picture, PictureFacts]]] = {
-    "light": lambda image, facts: (image, replace(facts, brightness=0.04 + facts.brightness / 20, contrast=0.02)),
-    "size": lambda image, facts: (replace(image, width=3 * image.width, height=3 * image.height), facts),
-    "shape": lambda image, facts: (replace(image, width=4 * image.height), facts),
-    "type": lambda image, facts: (replace(image, format="PNG"), facts),
-    "border": lambda image, facts: (image, replace(facts, border=(0.9, 0.05, 0.05), border_spread=0.01)),
+def _detect(
+    images: Sequence[Picture], facts: Sequence[PictureFacts], some: Set
+) -> list[shortcuts.Shortcut | shortcuts.Leaning]:
+    seen = columns(images, facts)
+    leaning = shortcuts.leanings(seen["type"][:, 0].astype(np.int64), some.targets, len(some.labels))
+    return [*shortcuts.shortcuts(seen, some.targets, len(some.labels)), *leaning]
+
+
+def _fact(one: shortcuts.Shortcut | shortcuts.Leaning) -> str:
+    return one.fact if isinstance(one, shortcuts.Shortcut) else "type"
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as opened:
+        return ImageOps.exif_transpose(opened).convert("RGB")
+
+
+def _write(picture: Image.Image, place: Path, rng: np.random.Generator, format: str = "") -> Path:
+    ending = format or ("png" if rng.random() < 0.5 else "jpg")
+    file = place.with_suffix(f".{ending}")
+    file.parent.mkdir(exist_ok=True)
+    picture.save(file, quality=int(rng.integers(80, 95)))
+    return file
+
+
+def _measured(files: Sequence[Path], pool: DecoderPool) -> tuple[list[Picture], list[PictureFacts]]:
+    found = dict(pool.measured(files))
+    assert all(found[at] is not None for at in range(len(files)))
+    return [_image(at, file) for at, file in enumerate(files)], [one for at in range(len(files)) if (one := found[at])]
+
+
+def _framed(picture: Image.Image) -> Image.Image:
+    return ImageOps.expand(picture, max(2, min(picture.size) // 12), (200, 30, 30))
+
+
+# What is planted -> (the fact that gives the label away, what is done to each picture, the file it becomes).
+Plant = tuple[str, Callable[[Image.Image], Image.Image], str]
+PLANTS: dict[str, Plant] = {
+    "all PNG, the others mixed": ("type", lambda picture: picture, "png"),
+    "a WebP": ("type", lambda picture: picture, "webp"),
+    "much darker": ("light", lambda picture: ImageEnhance.Brightness(picture).enhance(0.15), ""),
+    "half the size": ("size", lambda picture: picture.resize((picture.width // 2, picture.height // 2)), ""),
+    "twice the size": ("size", lambda picture: picture.resize((picture.width * 2, picture.height * 2)), ""),
+    "drawn wide": ("shape", lambda picture: picture.resize((picture.width * 2, picture.height)), ""),
+    "a red border": ("border", _framed, ""),
 }
 
 
@@ -225,6 +283,37 @@ def _many(count: int) -> None:
         f"{count:,} pictures: twins and outliers in {found_s:.0f} s, {found_s / bare_s:.2f} x multiplying all vectors "
         f"with all others ({bare_s:.0f} s); {(peak.during - held) / 1e6:.0f} MB above the vectors, no matrix of pairs"
     )
+
+
+def _label_change(count: int) -> None:
+    """CPU seconds of the survey of findings, the first time and after one label was changed."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as scratch:
+        studio = open_studio(read_settings({**os.environ, "DARKROOM_HOME": scratch}))
+        dataset = data_gallery.fill(studio, "Large", count)
+        images = studio.store.images.page(dataset.id, Where(), 0, count)
+        rng = np.random.default_rng(0)
+        for start in range(0, count, 5000):
+            studio.store.facts.put({one.sha256: _drawn(rng) for one in images[start : start + 5000]})
+        spent_s = []
+        for at in range(2):
+            datasets.change(studio, dataset.id, "relabel", [Change(images[at].id, label="another")])
+            began_s = time.process_time()
+            found = survey(studio, studio.store.datasets.get(dataset.id), lambda share: None)["found"]
+            spent_s.append(time.process_time() - began_s)
+        studio.decoder.close()
+    first_s, then_s = spent_s
+    print(
+        f"findings of {count:,}: {first_s:.0f} CPU s the first time, {then_s:.1f} after a label was changed: "
+        f"1/{first_s / then_s:.0f} ({found})"
+    )
+
+
+def _drawn(rng: np.random.Generator) -> PictureFacts:
+    """Facts of a picture that has nothing wrong with it and looks like no other."""
+    light, contrast, sharpness, colour, *border = (float(value) for value in rng.uniform(0.3, 0.7, 7))
+    look, mini = f"{int(rng.integers(1 << 62)):016x}", rng.integers(0, 255, 256, dtype=np.uint8).tobytes()
+    red, green, blue = border
+    return PictureFacts(light, contrast, 0.0, 0.0, sharpness, colour, (red, green, blue), 0.1, look, mini, 4 * look)
 
 
 class _Peak:

@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from core.index import mapping
 from core.index.vector_file import WIDTH
 from core.records import Dataset, Split
 from core.settings import read_settings
-from core.studio import Change, NewImage, Studio, Where
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
 
 LABELS = 12
 PIECE = 10_000
@@ -45,13 +47,13 @@ def run(wish: argparse.Namespace) -> None:
         studio.decoder.close()
 
 
-def fill(studio: Studio, name: str, pictures: int) -> Dataset:
-    """A dataset of so many pictures in `LABELS` groups, every ninth without a label, with their vectors."""
+def fill(studio: Studio, name: str, pictures: int, labelled: bool = True) -> Dataset:
+    """A dataset of so many pictures in `LABELS` groups, every ninth (or all) without a label, with their vectors."""
     dataset = studio.store.datasets.create(name)
     groups = np.random.default_rng(0).normal(0, 1, (LABELS, WIDTH)).astype(np.float32)
     for start in range(0, pictures, PIECE):
         numbers = range(start, min(pictures, start + PIECE))
-        new = [_image(name, number) for number in numbers]
+        new = [_image(name, number, labelled) for number in numbers]
         studio.store.images.add(dataset.id, new, "ann", f"Added {len(new):,} pictures")
         noise = np.random.default_rng(start).normal(0, 1, (len(new), WIDTH)).astype(np.float32)
         first = studio.store.vectors.next_row()
@@ -60,9 +62,9 @@ def fill(studio: Studio, name: str, pictures: int) -> Dataset:
     return studio.store.datasets.get(dataset.id)
 
 
-def _image(name: str, number: int) -> NewImage:
+def _image(name: str, number: int, labelled: bool) -> NewImage:
     sha = hashlib.sha256(f"{name} {number}".encode()).hexdigest()
-    label = f"label {number % LABELS}" if number % 9 else None
+    label = f"label {number % LABELS}" if labelled and number % 9 else None
     path = f"{name}/{number % LABELS}/{number:06}.jpg"
     return NewImage(sha, path, label, list(Split)[number % 4], 640, 480, "JPEG", 50_000, "" if number % 3 else "other")
 
@@ -73,7 +75,7 @@ def _pages(studio: Studio, small: Dataset, large: Dataset, trials: int) -> None:
 
     import pages
 
-    pages.studio.clear()
+    pages.opened.clear()
     app = AppTest.from_file(str(worlds.ROOT / "app.py"), default_timeout=60).run()
 
     def open_page(address: dict[str, str]) -> Callable[[], object]:
@@ -121,11 +123,7 @@ def _similar(studio: Studio, large: Dataset, trials: int) -> None:
     began_s = time.perf_counter()
     datasets.similar(studio, large.id, ids[0])
     print(f"more like this, the first time (a predictor starts and reads): {time.perf_counter() - began_s:.1f} s")
-    found = [
-        one
-        for image_id in ids
-        for one in _timed(lambda image_id=image_id: datasets.similar(studio, large.id, image_id), 1)
-    ]
+    found = [one for image_id in ids for one in _timed(partial(datasets.similar, studio, large.id, image_id), 1)]
     matrix = studio.vectors.read(list(studio.store.vectors.indexed(large.id).rows))
     bare = statistics.median(_timed(lambda: matrix @ matrix[0], trials))
     print(

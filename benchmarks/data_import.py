@@ -66,11 +66,11 @@ def _against_bare(folder: Path, name: str, trials: int, scratch: Path) -> None:
 def _sizes(sizes: Sequence[int], scratch: Path) -> None:
     first = 0.0
     for size in sizes:
-        folder = draw(scratch / f"small {size}", size, (48, 48), 80)
+        folder = draw(scratch / f"small {size}", size, (64, 64), 80)
         import_s, peak_mb = import_alone(folder, scratch / f"home {size}")
         first = first or import_s / size
         print(
-            f"import of {size:,} pictures of 48 x 48: {import_s:.1f} s, {size / import_s:.0f} pictures/s, "
+            f"import of {size:,} pictures of 64 x 64: {import_s:.1f} s, {size / import_s:.0f} pictures/s, "
             f"{import_s / size / first:.2f} x the time a picture of the smallest, {peak_mb:.0f} MB at the peak"
         )
 

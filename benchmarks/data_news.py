@@ -20,7 +20,8 @@ from core import datasets
 from core.embedded import open_studio
 from core.records import Split
 from core.settings import read_settings
-from core.studio import Change, NewImage, Studio, Where
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
 
 PEOPLE = 50
 SECONDS = 20.0
@@ -71,11 +72,11 @@ def _ask_all(studio: Studio, server: worlds.Server, dataset_id: int, labels_each
     def person(number: int) -> None:
         time.sleep(number / PEOPLE)
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        since = studio.store.desk.last_action(dataset_id)
+        since = studio.store.desk.revision(dataset_id)
         while time.monotonic() < ends_at:
             began_s = time.perf_counter()
             connection.request("GET", f"/api/datasets/{dataset_id}/changes?since={since}")
-            since = json.loads(connection.getresponse().read())["action"]
+            since = json.loads(connection.getresponse().read())["revision"]
             took.append(time.perf_counter() - began_s)
             time.sleep(max(0.0, 1.0 - took[-1]))
 

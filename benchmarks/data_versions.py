@@ -2,8 +2,9 @@
 
     python benchmarks/data.py versions [--images 50000] [--photos 300] [--trials 3]
 
-Comparing is held against reading both states' rows, restoring and undoing against one UPDATE of as many rows, an export
-against copying the same files one by one. Each takes turns with its measure.
+Starting a run is counted in CPU seconds, at the click and later. Comparing is held against reading both states' rows,
+restoring and undoing against one UPDATE of as many rows, an export against copying the same files one by one. Each
+takes turns with its measure.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from core import datasets, exports, merging, uploads, versions
 from core.embedded import open_studio
 from core.records import ChangeKind, Split
 from core.settings import read_settings
-from core.studio import Change, NewImage, Studio
+from core.stores import Change, NewImage
+from core.studio import Studio
 
 LABELS = 20
 
@@ -42,6 +44,7 @@ def run(wish: argparse.Namespace) -> None:
         studio = open_studio(read_settings({"DARKROOM_HOME": f"{scratch}/home"}))
         studio = replace(studio, services=_Nobody())
         try:
+            starts(studio, wish.images, wish.trials)
             states(studio, wish.images, wish.trials)
             merge(studio, wish.images, wish.trials)
             for name, (size, count) in {
@@ -58,6 +61,8 @@ class _Nobody:
     """Services that stay asleep: an indexer at work would be measured too."""
 
     def wake(self) -> None: ...
+
+    def expect_training(self) -> None: ...
 
 
 def states(studio: Studio, images: int, trials: int) -> None:
@@ -83,6 +88,23 @@ def states(studio: Studio, images: int, trials: int) -> None:
             f"restore: {many:,} of {images:,} images in {restored_s:.2f} s, {restored_s / plain_s:.1f} x a bare UPDATE "
             f"of {images:,}; undo {undone_s:.2f} s, {undone_s / plain_s:.1f} x"
         )
+
+
+def starts(studio: Studio, images: int, trials: int) -> None:
+    """What freezing for a run costs whoever clicks, and whoever writes the version down; CPU seconds."""
+    dataset_id = fill(studio, "starts", range(images))
+    clicks, writings = [], []
+    for seed in range(trials):
+        before_s = time.process_time()
+        made = versions.freeze(studio, dataset_id, versions.VALIDATION_SHARE, seed)
+        clicked_s = time.process_time()
+        versions.settle(studio.store, made.id)
+        clicks.append(clicked_s - before_s)
+        writings.append(time.process_time() - clicked_s)
+    print(
+        f"start of a run on {images:,} images: {statistics.median(clicks) * 1000:.0f} ms of CPU at the click, "
+        f"{statistics.median(writings):.2f} s for whoever writes the version down"
+    )
 
 
 def merge(studio: Studio, images: int, trials: int) -> None:

@@ -28,7 +28,8 @@ from core import datasets, models, runs, uploads
 from core.embedded import open_studio
 from core.records import RunState
 from core.settings import read_settings
-from core.studio import Change, Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 
 BATCH = 32
 FILES_A_BATCH = 64  # as the browser sends them

@@ -142,8 +142,8 @@ async def _page(socket: websockets.ClientConnection, seen: Seen) -> None:
     """Reads what the server sends, and counts what would make a browser ask for more."""
     async for content in socket:
         answer = ForwardMsg()
-        answer.ParseFromString(content)  # type: ignore[arg-type]
-        seen.pages += b"darkroom_curves" in content  # type: ignore[operator]
+        answer.ParseFromString(content)
+        seen.pages += b"darkroom_curves" in content
         seen.reruns += answer.WhichOneof("type") == "auto_rerun"
 
 

@@ -3,7 +3,7 @@
 loop    images/s of the real loop against bare steps of the same network on one batch, in turns within one process
 start   from the click to the run's first event, with a trainer that waits and without
 memory  the trainer's memory by number of pictures
-peers   time to accuracy against a plain script, fastai and timm's parts, with the same weights
+peers   time to accuracy against a plain script, fastai and timm's parts, the same weights; cell by cell (--cells)
 
 Ratios within one run; CPU-seconds where others may use the machine too. Ends with 1 when a promise is not kept.
 """
@@ -65,10 +65,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--sets", nargs="+", default=SETS)
-    parser.add_argument("--images", type=int, default=320, help="of the loop")
+    parser.add_argument("--images", type=int, default=1280, help="of the loop")
     parser.add_argument("--train", type=int, default=100_000, help="pictures of the race to learn from")
     parser.add_argument("--test", type=int, default=100_000, help="pictures of the race to measure on")
     parser.add_argument("--epochs", type=int, default=5, help="of the race")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of each racer")
+    parser.add_argument("--tools", nargs="+", default=(race.OURS, *race.TOOLS), choices=(race.OURS, *race.TOOLS))
+    parser.add_argument(
+        "--cells", type=int, default=1_000, help="of the race to run now at most; the others another time"
+    )
+    parser.add_argument("--results", type=Path, default=Path("build/race"), help="where what was run is written down")
     parser.add_argument("--environment", type=Path, default=Path("build/peers"), help="where the peers are installed")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -261,12 +267,21 @@ def _grown(pictures: int) -> dict[str, float]:
 
 
 def _peers(wish: argparse.Namespace, scratch: Path) -> list[str]:
+    """Runs the cells that are missing, as many as are wished for, and reports what is known by then."""
     python = race.make_environment(wish.environment.absolute())
-    failed = []
+    failed: list[str] = []
+    left = wish.cells
     for name in wish.sets:
-        folder = race.lay_out(name, scratch, wish.train, wish.test)
-        tools = (race.OURS, *race.TOOLS)
-        failed += race.report(name, {tool: race.run(tool, python, folder, wish.epochs) for tool in tools})
+        lines: dict[str, race.Line] = {}
+        for tool in (race.OURS, *race.TOOLS):
+            cell = race.Cell(tool, name, wish.train, wish.test, wish.epochs, wish.threads)
+            line = cell.recall(wish.results)
+            if line is None and left and tool in wish.tools:
+                left -= 1
+                line = cell.run(python, scratch, wish.results)
+            if line is not None:
+                lines[tool] = line
+        failed += race.report(name, lines)
     return failed
 
 

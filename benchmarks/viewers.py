@@ -61,6 +61,6 @@ async def _ask(socket: websockets.ClientConnection, page: str, query: str) -> No
     await socket.send(message.SerializeToString())
     while True:
         answer = ForwardMsg()
-        answer.ParseFromString(await asyncio.wait_for(socket.recv(), 120))  # type: ignore[arg-type]
+        answer.ParseFromString(await asyncio.wait_for(socket.recv(), 120))
         if answer.WhichOneof("type") == "script_finished":
             return

@@ -14,7 +14,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import psutil
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
+LEAVE_S = 60.0  # a trainer has to save what it has
 
 
 def header(trials: int) -> str:
@@ -56,6 +57,39 @@ def until(done: Callable[[], Any], timeout_s: float, every_s: float = 0.02) -> f
     return time.perf_counter() - began_s
 
 
+def processes_of(home: Path) -> set[psutil.Process]:
+    """All processes of this Darkroom."""
+    ours: set[psutil.Process] = set()
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("DARKROOM_HOME") == str(home):
+                ours |= {process, *process.children(recursive=True)}  # decoding children have no such variable
+        except psutil.Error:
+            continue  # gone, or somebody else's
+    return ours
+
+
+def computed_s(home: Path) -> float:
+    """Processor time of all processes of this Darkroom so far: what a busy machine does not falsify."""
+    total = 0.0
+    for process in processes_of(home):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def at_rest(home: Path, least_s: float = 3.0, timeout_s: float = 300) -> float:
+    """Seconds until nothing of this Darkroom has computed for a while: what an import leaves to do is done."""
+
+    def rests() -> bool:
+        before_s = computed_s(home)
+        time.sleep(least_s)
+        return computed_s(home) - before_s < 0.15 * least_s
+
+    return until(rests, timeout_s)
+
+
 class Server:
     """Darkroom as `make app` starts it, on a scratch data folder."""
 
@@ -70,6 +104,18 @@ class Server:
     def cpu_s(self) -> float:
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
+
+    def size(self, path: str) -> int:
+        """Bytes of an answer, which are not kept."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+        try:
+            connection.request("GET", path, headers={"accept-encoding": "identity"})
+            answer, total = connection.getresponse(), 0
+            while piece := answer.read(1 << 20):
+                total += len(piece)
+            return total
+        finally:
+            connection.close()
 
     def get(self, path: str) -> Any:
         return self._ask("GET", path)
@@ -116,3 +162,9 @@ def _end_background(home: Path) -> None:
 
     settings = read_settings({"DARKROOM_HOME": str(home)})
     LocalServices(settings, LocalFiles(home, 0)).stop(trainers=True)
+    # A trainer that was told to end still saves, into the folder that is about to be removed.
+    _, left = psutil.wait_procs(processes_of(home), LEAVE_S)
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from core.errors import NotFound, StudioError
 from core.learning.checkpoint import Weights, read_weights, write_weights
+from core.ports import Files
 from core.records import Begin, Run
 from core.runs import END
-from core.studio import Files, Store
+from core.stores import Store
 
 PINNED = "begin.pt"
 
@@ -34,15 +35,19 @@ def take_over(files: Files, run: Run) -> bool:
 def pin(files: Files, store: Store, run: Run) -> None:
     """Copies the weights to begin with. Raises StudioError when they are gone."""
     assert run.parent_id is not None
-    source = files.run(run.parent_id) / END
+    source, temperature = files.run(run.parent_id) / END, 1.0
     if run.spec.begin == Begin.BEST:
-        source = _model(files, store, run.parent_id)
+        source, temperature = _model(files, store, run.parent_id)
     if not source.exists():
         raise StudioError(
             f"The weights of run {run.parent_id}, to go on from, are gone. Start a new run with its settings instead."
         )
-    network = read_weights(source)
-    write_weights(files.run(run.id) / PINNED, network)
+    weights = read_weights(source)
+    if network := weights["network"]:
+        # A model's last layer is divided by its temperature; this run begins with what was learned.
+        for name in ("last.weight", "last.bias"):
+            network[name] = network[name] * temperature
+    write_weights(files.run(run.id) / PINNED, weights)
 
 
 def pinned(files: Files, run: Run) -> dict[str, Weights | None]:
@@ -50,10 +55,10 @@ def pinned(files: Files, run: Run) -> dict[str, Weights | None]:
     return read_weights(files.run(run.id) / PINNED)
 
 
-def _model(files: Files, store: Store, run_id: int) -> Path:
-    model_id = store.runs.get(run_id).model_id
+def _model(files: Files, store: Store, run_id: int) -> tuple[Path, float]:
+    """The weights of the run's model, and the temperature that is in them."""
     try:
-        folder = store.models.get(model_id or 0).folder
+        model = store.models.get(store.runs.get(run_id).model_id or 0)
     except NotFound:
-        return Path("gone")
-    return files.model(folder) / "weights.safetensors"
+        return Path("gone"), 1.0
+    return files.model(model.folder) / "weights.safetensors", float(model.summary.get("temperature", 1.0))

@@ -7,7 +7,8 @@ from collections.abc import Sequence, Set
 from core import names
 from core.errors import NotFound, Refused
 from core.records import Action, Dataset, Image, Label, Neighbour, Split
-from core.studio import Change, Outcome, Studio, Where
+from core.stores import Change, Outcome, Where
+from core.studio import Studio
 
 KINDS = ("relabel", "delete", "restore", "split")
 MAX_CHANGES = 100_000  # in one action
@@ -87,13 +88,23 @@ def change_all(
     Raises:
         NotFound: no such dataset. Refused: a kind nobody knows, or a label without a name.
     """
+    to = clean(studio, dataset_id, kind, to)
+    return studio.store.images.change_all(
+        dataset_id, kind, lambda many: say(kind, many, to), where, to, studio.who, token
+    )
+
+
+def clean(studio: Studio, dataset_id: int, kind: str, to: Change) -> Change:
+    """A change as it is meant. Raises NotFound, Refused."""
     get(studio, dataset_id)
     if kind not in KINDS:
         raise Refused("That change is not one Darkroom knows.", "change")
-    to = _clean(to)
-    return studio.store.images.change_all(
-        dataset_id, kind, lambda many: _say(kind, many, {to.label}, {to.split}), where, to, studio.who, token
-    )
+    return _clean(to)
+
+
+def say(kind: str, number: int, to: Change) -> str:
+    """What a change of so many images is called."""
+    return _say(kind, number, {to.label}, {to.split})
 
 
 def similar(studio: Studio, dataset_id: int, example: int | bytes, limit: int = MOST_SIMILAR) -> tuple[Neighbour, ...]:
@@ -118,16 +129,12 @@ def undo(studio: Studio, action_id: int, token: str | None = None) -> Outcome:
     return studio.store.images.undo(action_id, studio.who, token)
 
 
-def undo_own(studio: Studio, dataset_id: int, of: str, token: str) -> Outcome:
-    """Takes back the action that was sent with the token `of`: only who made it knows that.
-
-    Raises:
-        NotFound: no such action here. Conflict: it was taken back already.
-    """
+def own(studio: Studio, dataset_id: int, of: str) -> Action:
+    """The action that was sent with the token `of`: only who made it knows that. Raises NotFound."""
     action = studio.store.desk.by_token(of)
     if action is None or action.dataset_id != dataset_id:
         raise NotFound("That step is not known any more.")
-    return undo(studio, action.id, token)
+    return action
 
 
 def last_action(studio: Studio, dataset_id: int) -> Action | None:

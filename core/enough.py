@@ -29,7 +29,8 @@ class Advice:
     pictures: int
     verdict: Verdict
     more: int  # pictures that the gain is for
-    gain: tuple[float, float, float]  # low, middle, high: what `more` should add to the share right, over all labels
+    gain: tuple[float, float, float]  # low, middle, high: what `more` should add to the share right, over all labels,
+    # nine times in ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class Enough:
 def sentence(advice: Advice) -> str:
     """What is said of one label, as a sentence."""
     name = f"“{advice.label}”" if advice.label else "any label"
-    if not advice.label and advice.verdict != "more":
-        return _SAID_OF_ANY[advice.verdict]
+    if not advice.label and advice.verdict == "finished":
+        return "More pictures as they come, of whatever label, would hardly help."
     if advice.verdict == "finished":
         return f"{name} is finished: more of it would hardly help."
     if advice.verdict == "more":
@@ -72,13 +73,12 @@ def sentence(advice: Advice) -> str:
         return f"{said} ({max(low, 0):.1f} to {high:.1f})."
     if advice.pictures < LEAST_TO_TELL:
         return f"{name}: cannot tell yet, {LEAST_TO_TELL} pictures are the least to tell from."
-    return f"{name}: cannot tell yet; the measurements disagree."
+    return f"{name}: cannot tell yet; {advice.more:,} more could give {_between(advice.gain)}."
 
 
-_SAID_OF_ANY = {
-    "finished": "More pictures as they come, of whatever label, would hardly help.",
-    "unclear": "What more pictures as they come would give, nobody can tell yet.",
-}
+def _between(gain: tuple[float, float, float]) -> str:
+    low, _, high = (100 * one for one in gain)
+    return f"anything from {low:+.1f} to {high:+.1f} points".replace("-", "\N{MINUS SIGN}")
 
 
 def _points(points: float) -> str:

@@ -31,3 +31,19 @@ class Unavailable(StudioError):
 
 class DiskFull(StudioError):
     """Too little free space to go on safely; everything acknowledged is kept (HTTP 507)."""
+
+
+class Unauthorized(StudioError):
+    """Whoever asks did not say a secret that is good for this (HTTP 401)."""
+
+
+class TooMany(StudioError):
+    """Asked more often than is allowed; nothing was done (HTTP 429)."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s  # until asking again may help
+
+
+class Undecided(StudioError):
+    """What was asked for cannot be had, and a person has to say what is done instead; nothing was begun (HTTP 409)."""

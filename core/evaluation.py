@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from core import models, scores
 from core.errors import NotFound
 from core.records import Image, Model
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +50,49 @@ def score(studio: Studio, model: Model) -> scores.Scores:
     return scores.score(held.targets, held.probabilities, model.labels)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Some of the held-out pictures: those behind a cell of the matrix, a bar or a bin."""
+
+    true: int | None = None  # index of the label they show
+    predicted: int | None = None  # and of the label the model said
+    sure: tuple[float, float] | None = None  # confidence, low exclusive, high inclusive
+    wrong: bool = False  # only those it got wrong
+
+    def of(self, held: HeldOut) -> NDArray[np.bool_]:
+        """(n,)"""
+        wanted = np.ones(len(held.targets), bool)
+        if self.true is not None:
+            wanted &= held.targets == self.true
+        if self.predicted is not None:
+            wanted &= held.predicted == self.predicted
+        if self.sure is not None:
+            confidence = held.probabilities.max(axis=1)
+            wanted &= (confidence > self.sure[0]) & (confidence <= self.sure[1])
+        return wanted & (held.targets != held.predicted) if self.wrong else wanted
+
+
+def chosen(studio: Studio, model: Model, choice: Choice, limit: int = 60) -> tuple[list[Mistake], int]:
+    """The pictures, wrong ones first, then the most confident; and how many there are in all."""
+    held = held_out(studio, model)
+    wanted = choice.of(held)
+    return _pictures(studio, model, held, wanted, limit), int(wanted.sum())
+
+
 def behind(studio: Studio, model: Model, true: int, predicted: int, limit: int = 60) -> list[Mistake]:
     """The pictures behind one cell of the confusion matrix, most confident first."""
-    held = held_out(studio, model)
-    return _pictures(studio, model, held, (held.targets == true) & (held.predicted == predicted), limit)
+    return chosen(studio, model, Choice(true, predicted), limit)[0]
 
 
 def mistakes(studio: Studio, model: Model, limit: int = 60) -> list[Mistake]:
     """The pictures it got wrong, most confident first."""
-    held = held_out(studio, model)
-    return _pictures(studio, model, held, held.targets != held.predicted, limit)
+    return chosen(studio, model, Choice(wrong=True), limit)[0]
 
 
 def _pictures(studio: Studio, model: Model, held: HeldOut, wanted: NDArray[np.bool_], limit: int) -> list[Mistake]:
     confidence = held.probabilities.max(axis=1)
     rows = np.flatnonzero(wanted)
-    rows = rows[np.argsort(-confidence[rows], kind="stable")][:limit]
+    rows = rows[np.lexsort((-confidence[rows], (held.targets == held.predicted)[rows]))][:limit]
     ids = tuple(int(held.image_ids[row]) for row in rows)
     found = {image.id: image for image in studio.store.images.page(model.dataset_id, Where(ids=ids), 0, len(ids))}
     return [

@@ -60,7 +60,7 @@ def plan(studio: Studio, dataset_id: int, version_id: int | None = None) -> Expo
     version = versions.get(studio, version_id) if version_id is not None else None
     if version is not None:
         versions.compare(studio, dataset_id, version.id, version.id)  # raises where it is another dataset's
-    images = studio.store.versions.contents(dataset_id, version_id)
+    images = studio.store.versions.contents(dataset_id, version.id if version else None)
     if not images:
         raise Refused(f"There is no picture in “{dataset.name}” yet, so there is nothing to export.", "empty")
     return Export(dataset, version, tuple(_placed(studio, images)))
@@ -130,7 +130,7 @@ def clean(studio: Studio, image: Holding) -> tuple[str, bytes]:
 
 def _placed(studio: Studio, images: Sequence[Holding]) -> Iterator[Entry]:
     """The images in order of their places, which depend on nothing but labels, splits, names and pictures."""
-    folders = _label_folders(sorted({image.label for image in images if image.label is not None}))
+    folders = label_folders(sorted({image.label for image in images if image.label is not None}))
     by_folder: dict[str, list[Holding]] = defaultdict(list)
     with_splits = any(image.split is not Split.AUTO for image in images)
     for image in images:
@@ -141,10 +141,10 @@ def _placed(studio: Studio, images: Sequence[Holding]) -> Iterator[Entry]:
         yield from _numbered(studio, f"{folder}/" if folder else "", by_folder[folder])
 
 
-def _label_folders(labels: Sequence[str]) -> dict[str, str]:
+def label_folders(labels: Sequence[str]) -> dict[str, str]:
     """A folder for each label: its name where every system can have such a folder, and no two the same."""
     taken: set[str] = set()
-    return {label: _free(safe(label), taken) for label in labels}
+    return {label: free(safe(label), taken) for label in labels}
 
 
 def _numbered(studio: Studio, folder: str, images: Sequence[Holding]) -> Iterator[Entry]:
@@ -157,7 +157,7 @@ def _numbered(studio: Studio, folder: str, images: Sequence[Holding]) -> Iterato
         if len(same) > 1:
             same = sorted(same, key=lambda image: _digest(studio, image))
         for image in same:
-            yield Entry(folder + _free(safe(PurePosixPath(one.replace("\\", "/")).stem), taken), image)
+            yield Entry(folder + free(safe(PurePosixPath(one.replace("\\", "/")).stem), taken), image)
 
 
 def _digest(studio: Studio, image: Holding) -> bytes:
@@ -176,7 +176,7 @@ def safe(text: str) -> str:
     return kept
 
 
-def _free(wanted: str, taken: set[str]) -> str:
+def free(wanted: str, taken: set[str]) -> str:
     """The name, or it with the first number that makes it free (letter case aside); then it is taken."""
     number, found = 1, wanted
     while found.casefold() in taken:

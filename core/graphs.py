@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, compose, helper, numpy_helper
 
 OPSET = 18  # the first whose Resize has `antialias`
 IR_VERSION = 10
+BACKBONE = "backbone"
+BACKBONE_VECTOR = "backbone_vector"  # the output of a model that carries the packaged network beside its own
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R 601, as PIL's "L"
 
 
@@ -157,6 +159,26 @@ def with_head(backbone: bytes, weight: NDArray[np.float32], bias: NDArray[np.flo
     added = head.SerializeToString()
     length = _varint(len(stem.graph) + len(added))
     return b"".join((stem.around, around.SerializeToString(), GRAPH_FIELD, length, stem.graph, added))
+
+
+def with_backbone(graph: bytes, backbone: bytes) -> bytes:
+    """A model with the packaged network beside it: one output more, BACKBONE_VECTOR (N, 1280), of the same `image`.
+
+    Args:
+        graph: has the input `image`.
+        backbone: has the input `pixels` and the output `vector`, which is as it gives it there.
+    """
+    model = onnx.load_from_string(graph)
+    beside = compose.add_prefix(onnx.load_from_string(backbone), f"{BACKBONE}.").graph
+    for node in beside.node:
+        node.input[:] = ["image" if name == f"{BACKBONE}.pixels" else name for name in node.input]
+        node.output[:] = [BACKBONE_VECTOR if name == f"{BACKBONE}.vector" else name for name in node.output]
+    [vector] = [value for value in beside.output if value.name == f"{BACKBONE}.vector"]
+    vector.name = BACKBONE_VECTOR
+    model.graph.node.extend(beside.node)
+    model.graph.initializer.extend(beside.initializer)
+    model.graph.output.append(vector)
+    return bytes(model.SerializeToString())
 
 
 def _varint(number: int) -> bytes:

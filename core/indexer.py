@@ -7,6 +7,7 @@ changed since the last fit? It keeps nothing that it could not ask again, so kil
 from __future__ import annotations
 
 import logging
+import random
 import sys
 import time
 from collections import deque
@@ -19,16 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from core import surveys, trash, uploads
+from core import errands, surveys, trash, uploads, versions
 from core.embedded import open_studio
 from core.errors import NotFound, StudioError, Unavailable
 from core.index.backbone import SIDE, Backbone, usable_cores
 from core.index.fitting import fit_dataset, sweep
+from core.ports import SHARDS, Pixels
 from core.records import RunState
 from core.running.alone import alone, when_told_to_end
-from core.studio import Pixels, Studio
+from core.studio import Studio
 
 BATCH = 64  # pictures between two entries in the database; half a second of work
+CARRY_S = 1.0  # of errands, and
+SETTLE_S = 5.0  # after its announcement: a run that began at once has written down its version by then
 CHECK_S = 1.0  # of checking, then the vectors get their turn
 QUIET_S = 0.05  # labels that changed just now may change on: a click seldom comes alone
 POLL_S = 0.05  # how soon new work is noticed
@@ -65,6 +69,7 @@ class Indexer:
         self._changes: dict[int, _Change] = {}
         self._undrawn: deque[str] = deque()  # sha256s that have their vector, but neither thumbnail nor measurements
         self._beat_s = self._runs_s = self._sweep_s = -1e9
+        self._shard = random.randrange(SHARDS)  # of pictures; one a sweep, and nobody remembers which was the last
         self._trains = False
         self._fitting: int | None = None
         self._rate = Rate(clock)
@@ -77,20 +82,32 @@ class Indexer:
         return bool(self._changes or self._undrawn)
 
     def tick(self) -> bool:
-        """Checks, then vectors, then fits, then drawings: each a bounded piece. True when there was any work."""
+        """Versions, then errands, then checks, then vectors, then fits, then drawings: each a bounded piece. True when
+        there was any work."""
+        carried = self._settle() or errands.carry_out(self._studio, CARRY_S)
         checked = self._check()
         indexed = self._index()
         fitted = self._refit()
         # First the model that somebody waits for, then what makes the screens quicker.
-        drawn = not (checked or indexed or fitted or self._changes) and self._draw()
-        worked = checked or indexed or fitted or drawn
+        drawn = not (carried or checked or indexed or fitted or self._changes) and self._draw()
+        worked = carried or checked or indexed or fitted or drawn
         self._beat(worked)
         if self._clock() - self._sweep_s >= SWEEP_S:
             sweep(self._studio)
+            self._shard = (self._shard + 1) % SHARDS
+            trash.sweep_strays(self._studio, self._shard)
             trash.sweep(self._studio)
             uploads.sweep(self._studio)
             self._sweep_s = self._clock()
         return worked
+
+    def _settle(self) -> bool:
+        """Writes down a version that no run has written down by itself; True when there was one."""
+        due = self._store.versions.due(time.time() - SETTLE_S)
+        for version_id in due[:1]:
+            with suppress(NotFound):  # another one took its place meanwhile
+                versions.settle(self._store, version_id)
+        return bool(due)
 
     # ---- uploads ----
 

@@ -53,7 +53,6 @@ _SPLIT = {"split", "set", "subset", "partition", "fold", "dataset", "usage"}
 _PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".heic"}
 _USES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _WORD = re.compile("[^a-z]")
-_QUOTED = re.compile(r"'+[=+\-@\t\r]")  # an apostrophe that keeps a spreadsheet from running the cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +175,12 @@ def _rows(file: Path) -> list[list[str]]:
         rows = []
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             if row:
-                rows.append([_literal(cell.strip()) for cell in row[:64]])
+                rows.append([tables.literal(cell.strip()) for cell in row[:64]])
             if len(rows) > MOST_ROWS:
                 return []
         return rows
     except csv.Error:
         return []
-
-
-def _literal(cell: str) -> str:
-    return cell[1:] if _QUOTED.match(cell) else cell
 
 
 def _named_columns(head: Sequence[str]) -> _Columns | None:

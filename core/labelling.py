@@ -11,16 +11,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core import bundles, datasets, findings, models
+from core import bundles, datasets, errands, findings, models
 from core.errors import Conflict, NotFound
 from core.findings import Doubt
 from core.index import useful
-from core.records import Image, Model, ModelKind
-from core.studio import Change, Outcome, Studio, Touch, Where
+from core.records import Errand, Image, Model, ModelKind
+from core.stores import Change, Outcome, Touch, Where
+from core.studio import Studio
 
 Order = Literal["useful", "doubtful", "arrival"]
 ORDERS: tuple[Order, ...] = ("useful", "doubtful", "arrival")
-PIECE = 2048  # vectors in memory at a time: 10 MB
+MOST_PATCHED = 2000  # images; after more changes all that wait are read anew
 KEPT = 4  # datasets whose answers stay in memory: a few numbers a picture
 MOST_NEWS = 1000  # images; whoever missed more begins anew
 
@@ -30,12 +31,32 @@ class Said:
     """What the instant model says of every picture that has no label; each array has a place a picture."""
 
     model: Model
-    ids: NDArray[np.int64]
-    revisions: NDArray[np.int64]
-    rows: NDArray[np.int64]  # of their vectors
+    waiting: NDArray[np.int64]  # (N, 3) as the store has them, by id
     best: NDArray[np.int64]  # index in the model's labels
     confidence: NDArray[np.float32]
     margin: NDArray[np.float32]
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        return self.waiting[:, 0]
+
+    @property
+    def revisions(self) -> NDArray[np.int64]:
+        return self.waiting[:, 1]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Of their vectors."""
+        return self.waiting[:, 2]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """The pictures without a label, as they were."""
+
+    revision: int  # of the labels
+    row: int  # the first of the vector file that was not there yet
+    rows: NDArray[np.int64]  # as the store has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +70,14 @@ class Sure:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What changed since an action."""
+    """What changed since a revision of the labels."""
 
-    action: int  # the newest
+    revision: int  # of the labels, now
     touched: tuple[Touch, ...]
     missed: bool  # there was more than this tells
 
 
-_kept: OrderedDict[tuple[str, int], Said] = OrderedDict()
+_kept: OrderedDict[tuple[str, int], tuple[_Waiting, Said | None]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -113,46 +134,66 @@ def said(studio: Studio, dataset_id: int) -> Said | None:
     model = next((m for m in models.all_of(studio, dataset_id) if m.kind is ModelKind.INSTANT), None)
     if model is None:
         return None
-    waiting = studio.store.desk.waiting(dataset_id)
     key = (str(studio.settings.home), dataset_id)
     with _lock:
-        before = _kept.get(key)
-    if before is None or before.model.folder != model.folder or not np.isin(waiting[:, 2], before.rows).all():
+        before, found = _kept.get(key, (None, None))
+    waiting = _waiting(studio, dataset_id, before)
+    if found is None or found.model.folder != model.folder:
+        found = None
+    if waiting is not before or found is None:
         try:
-            before = _ask(studio, model, waiting)
+            found = _go_on(studio, found, waiting.rows) if found else _ask(studio, model, waiting.rows)
         except NotFound:
             return None  # refitted just now
-    found = _narrowed(before, waiting)
     with _lock:
-        _kept[key] = found
+        _kept[key] = waiting, found
         _kept.move_to_end(key)
         while len(_kept) > KEPT:
             _kept.popitem(last=False)
     return found
 
 
+def _waiting(studio: Studio, dataset_id: int, before: _Waiting | None) -> _Waiting:
+    """What waits now. Few changes are put into what is known: reading all of 50,000 costs ten times as much."""
+    desk = studio.store.desk
+    revision, row = desk.revision(dataset_id), studio.store.vectors.next_row()  # first: what comes now is read again
+    if before is not None and (before.revision, before.row) == (revision, row):
+        return before
+    news = desk.news(dataset_id, before.revision, before.row, MOST_PATCHED) if before is not None else None
+    if before is None or news is None:
+        return _Waiting(revision, row, desk.waiting(dataset_id))
+    moved, there = news
+    rows = np.concatenate([before.rows[~np.isin(before.rows[:, 0], moved)], there])
+    return _Waiting(revision, row, rows[np.argsort(rows[:, 0], kind="stable")])
+
+
 def _ask(studio: Studio, model: Model, waiting: NDArray[np.int64]) -> Said:
     """Raises NotFound."""
     weight, bias = bundles.read_head(models.folder(studio, model))
-    best = np.zeros(len(waiting), np.int64)
-    confidence, margin = np.zeros(len(waiting), np.float32), np.zeros(len(waiting), np.float32)
-    for start in range(0, len(waiting), PIECE):
-        piece = slice(start, start + PIECE)
-        scores = studio.vectors.read(waiting[piece, 2].tolist()) @ weight.T + bias
-        powers = np.exp(scores - scores.max(1, keepdims=True))
-        probabilities = powers / powers.sum(1, keepdims=True)
-        best[piece], confidence[piece] = probabilities.argmax(1), probabilities.max(1)
-        margin[piece] = useful.margins(probabilities)
-    return Said(model, waiting[:, 0], waiting[:, 1], waiting[:, 2], best, confidence, margin)
+    scores = studio.vectors.times(waiting[:, 2].tolist(), np.ascontiguousarray(weight.T)) + bias
+    powers = np.exp(scores - scores.max(1, keepdims=True, initial=-np.inf))
+    probabilities = powers / powers.sum(1, keepdims=True)
+    best, confidence = probabilities.argmax(1).astype(np.int64), probabilities.max(1)
+    return Said(model, waiting, best, confidence, useful.margins(probabilities))
 
 
-def _narrowed(before: Said, waiting: NDArray[np.int64]) -> Said:
-    """The same answers for the pictures that wait now; both are by id."""
-    at = np.searchsorted(before.ids, waiting[:, 0]).clip(0, max(len(before.ids) - 1, 0))
-    if not len(before.ids):
-        at = np.zeros(0, np.int64)
-    picked = before.best[at], before.confidence[at], before.margin[at]
-    return Said(before.model, waiting[:, 0], waiting[:, 1], waiting[:, 2], *picked)
+def _go_on(studio: Studio, before: Said, waiting: NDArray[np.int64]) -> Said:
+    """The same answers for the pictures that wait now; only those that are new to it are asked about."""
+    at = np.searchsorted(before.ids, waiting[:, 0])
+    known = np.zeros(len(waiting), bool)
+    inside = at < len(before.ids)
+    known[inside] = (before.waiting[at[inside]][:, (0, 2)] == waiting[inside][:, (0, 2)]).all(1)
+    picked = at[known]
+    new = _ask(studio, before.model, waiting[~known])
+    best = np.empty(len(waiting), np.int64)
+    confidence, margin = np.empty(len(waiting), np.float32), np.empty(len(waiting), np.float32)
+    for values, old, fresh in (
+        (best, before.best, new.best),
+        (confidence, before.confidence, new.confidence),
+        (margin, before.margin, new.margin),
+    ):
+        values[known], values[~known] = old[picked], fresh
+    return Said(before.model, waiting, best, confidence, margin)
 
 
 def sure(studio: Studio, dataset_id: int, threshold: float, show: int) -> Sure | None:
@@ -174,7 +215,7 @@ def sure(studio: Studio, dataset_id: int, threshold: float, show: int) -> Sure |
 
 def accept(
     studio: Studio, dataset_id: int, threshold: float, model: str, without: Collection[int] = (), token: str = ""
-) -> Outcome:
+) -> Outcome | Errand:
     """Labels every picture as the model suggests that it is at least `threshold` (0..1) sure of: one action.
 
     Args:
@@ -184,6 +225,8 @@ def accept(
         NotFound. Conflict: the model has learned since, so that the suggestions are others now.
     """
     datasets.get(studio, dataset_id)
+    if token and (before := studio.store.errands.by_token(token)) is not None:
+        return before
     if token and (done := studio.store.desk.by_token(token)) is not None:
         return studio.store.images.change(dataset_id, "relabel", done.summary, [], studio.who, token)
     answers = said(studio, dataset_id)
@@ -196,14 +239,15 @@ def accept(
     if not changes:
         raise Conflict("There is no such suggestion any more. Nothing was changed.")
     count = f"{len(changes):,} suggestion{'s' if len(changes) != 1 else ''}"
-    summary = f"Accepted {count} above {100 * threshold:.0f} %"
-    return studio.store.images.change(dataset_id, "relabel", summary, changes, studio.who, token or None)
+    above_words = f"{count} above {100 * threshold:.0f} %"
+    words = f"Accepting {above_words}", f"Accepted {above_words}"
+    return errands.relabel(studio, dataset_id, changes, *words, token or None)
 
 
 def news(studio: Studio, dataset_id: int, since: int) -> News:
-    """What others changed since the action `since`. Cheap when nobody did."""
-    action = studio.store.desk.last_action(dataset_id)
-    if action <= since:
-        return News(action, (), False)
+    """What others changed since the labels revision `since`. Cheap when nobody did."""
+    revision = studio.store.desk.revision(dataset_id)
+    if revision <= since:
+        return News(revision, (), False)
     touched = studio.store.desk.touched(dataset_id, since, MOST_NEWS + 1)
-    return News(action, tuple(touched[:MOST_NEWS]), len(touched) > MOST_NEWS)
+    return News(revision, tuple(touched[:MOST_NEWS]), len(touched) > MOST_NEWS)

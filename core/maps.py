@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core import doubts
+from core import doubts, findings
 from core.errors import NotFound
+from core.records import OF_LABELS, FindingKind
 from core.studio import Studio
 
 KIND = "map"
-KEPT = 4  # packed maps; 12 bytes a picture
+KEPT = 4  # packed maps; 13 bytes a picture
+_KINDS = tuple(kind for kind in FindingKind if kind not in OF_LABELS)  # most harmful first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,13 +69,17 @@ def tag(studio: Studio, dataset_id: int) -> str:
     survey = studio.store.surveys.get(dataset_id, KIND)
     if survey is None or not survey.ready:
         raise NotFound("There is no map of this dataset yet.")
-    return f"{dataset_id}-{dataset.labels_revision}-{dataset.fitted_revision}-{survey.revision}-{survey.at}"
+    looked = studio.store.surveys.get(dataset_id, findings.SURVEY)
+    ignored = sum(studio.store.findings.counts(dataset_id, ignored=True).values())
+    seen = f"{looked.at if looked else None}-{ignored}"
+    return f"{dataset_id}-{dataset.labels_revision}-{dataset.fitted_revision}-{survey.revision}-{survey.at}-{seen}"
 
 
 def packed(studio: Studio, dataset_id: int) -> bytes:
-    """All points for the browser, little-endian: u32 length, that much JSON {points, labels: [{id, name, position}]},
-    then column by column u32 image id, u16 x, u16 y, u16 place of the label in `labels` + 1 (0: none), u8 split
-    (in order of `Split`), u8 doubt (1: the instant model finds the label wrong).
+    """All points for the browser, little-endian: u32 length, that much JSON {points, labels: [{id, name, position}],
+    kinds: [title]}, then column by column u32 image id, u16 x, u16 y, u16 place of the label in `labels` + 1 (0: none),
+    u8 split (in order of `Split`), u8 doubt (1: the instant model finds the label wrong), u8 place in `kinds` + 1 of
+    the most harmful thing that was found of the picture (0: none).
 
     Raises NotFound.
     """
@@ -100,6 +106,7 @@ def _pack(studio: Studio, dataset_id: int) -> bytes:
     head = {
         "points": int(shown.sum()),
         "labels": [{"id": one.id, "name": one.name, "position": one.position} for one in labels],
+        "kinds": [findings.TITLES[kind] for kind in _KINDS],
     }
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 4)  # the columns stand at addresses that their numbers may have
@@ -110,7 +117,19 @@ def _pack(studio: Studio, dataset_id: int) -> bytes:
     x, y = _scaled(at[shown])
     columns = (ids.astype("<u4"), x, y, place[label_ids].astype("<u2"), splits.astype(np.uint8))
     doubt = np.isin(ids, np.array(doubts.of(studio, dataset_id).ids, np.int64)).astype(np.uint8)
-    return struct.pack("<I", len(text)) + text + b"".join(column.tobytes() for column in (*columns, doubt))
+    every = (*columns, doubt, _found(studio, dataset_id, ids))
+    return struct.pack("<I", len(text)) + text + b"".join(column.tobytes() for column in every)
+
+
+def _found(studio: Studio, dataset_id: int, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Place in `_KINDS` + 1 of the most harmful finding of each picture; 0 where there is none. `ids` ascend."""
+    worst = np.full(len(ids), len(_KINDS) + 1, np.uint8)
+    marks = [(one, _KINDS.index(kind) + 1) for one, kind in studio.store.findings.marks(dataset_id) if kind in _KINDS]
+    pictures, places = np.array(marks, np.int64).reshape(-1, 2).T
+    here = np.isin(pictures, ids)
+    np.minimum.at(worst, np.searchsorted(ids, pictures[here]), places[here].astype(np.uint8))
+    worst[worst > len(_KINDS)] = 0
+    return worst
 
 
 def _scaled(at: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:

@@ -53,6 +53,25 @@ def clashes(studio: Studio, planned: Plan, offset: int = 0, limit: int = CLASHES
     return [Clash(sha256, tuple(some)) for sha256, some in groupby(copies, key=lambda image: image.sha256)]
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A merge that can be done."""
+
+    name: str
+    plan: Plan
+    dataset_ids: tuple[int, ...]
+    labels_of: tuple[int, ...]  # the same ones, in the order in which their labels count
+    chosen: dict[str, int]
+
+    @property
+    def summary(self) -> str:
+        return f"Merged {self.named}"
+
+    @property
+    def named(self) -> str:
+        return _listed([one.name for one in self.plan.datasets])
+
+
 def merge(
     studio: Studio,
     name: str,
@@ -65,6 +84,28 @@ def merge(
     A picture that is in several comes once: with its label where any has one, and with the strictest of its uses
     (test, then validation, then training), so that no test picture is ever trained on.
 
+    Args and errors: see `decide`.
+    """
+    return make(studio, decide(studio, name, dataset_ids, chosen, prefer))
+
+
+def make(studio: Studio, wish: Decided) -> Dataset:
+    """Merges at once what was decided. Raises Conflict: the name was taken meanwhile."""
+    about = (wish.name, wish.dataset_ids, wish.labels_of, wish.chosen, wish.summary)
+    merged = studio.store.merging.merge(*about, studio.who)
+    studio.services.wake()  # the indexer makes the instant model
+    return merged
+
+
+def decide(
+    studio: Studio,
+    name: str,
+    dataset_ids: Sequence[int],
+    chosen: Mapping[str, int] | None = None,
+    prefer: int | None = None,
+) -> Decided:
+    """What a merge is to do.
+
     Args:
         chosen: for a picture with different labels (by sha256) the image whose label counts.
         prefer: the dataset whose labels count for all such pictures that nothing was chosen for.
@@ -75,7 +116,7 @@ def merge(
     """
     name = names.require(name, "dataset")
     planned = plan(studio, dataset_ids)
-    ids = [one.id for one in planned.datasets]
+    ids = tuple(one.id for one in planned.datasets)
     if not planned.images:
         raise Refused("There is no picture in these datasets, so there is nothing to merge.", "empty")
     if prefer is not None and prefer not in ids:
@@ -85,11 +126,8 @@ def merge(
     if prefer is None and open_ones:
         many = f"{len(open_ones):,} picture{'s have' if len(open_ones) > 1 else ' has'}"
         raise Conflict(f"{many} different labels in these datasets. Say which label counts, then merge.")
-    labels_of = ids if prefer is None else [prefer, *(one for one in ids if one != prefer)]
-    summary = f"Merged {_listed([one.name for one in planned.datasets])}"
-    merged = studio.store.merging.merge(name, ids, labels_of, chosen, summary, studio.who)
-    studio.services.wake()  # the indexer makes the instant model
-    return merged
+    labels_of = ids if prefer is None else (prefer, *(one for one in ids if one != prefer))
+    return Decided(name, planned, ids, labels_of, chosen)
 
 
 def _checked(studio: Studio, ids: Sequence[int], chosen: Mapping[str, int]) -> dict[str, int]:

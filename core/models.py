@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core import bundles, datasets
-from core.errors import NotFound
-from core.records import Model, ModelKind
+from core import bundles, caution, datasets
+from core.errors import NotFound, Refused
+from core.records import Dataset, Model, ModelKind, PackageKind
 from core.studio import Studio
+from core.words import floored
+
+AT_ONCE = 5000  # pictures that are learned from in about a second
+FEW = 20  # pictures measured on; fewer say next to nothing of how good a model is
+HERE = "here"  # what an imported model was measured on, once it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,29 @@ def get(studio: Studio, model_id: int) -> Model:
 
 
 def all_of(studio: Studio, dataset_id: int | None = None) -> list[Model]:
-    """Newest first."""
-    return studio.store.models.all(dataset_id)
+    """Newest first; those of trials stand with their search and are asked for one by one."""
+    trials = studio.store.searches.trial_runs()
+    return [model for model in studio.store.models.all(dataset_id) if model.run_id not in trials]
 
 
 def best(studio: Studio, dataset_id: int) -> Model | None:
-    """The one with the highest measured accuracy; among equals the trained one, then the newer one."""
-    ranked = [(m.accuracy, m.kind is ModelKind.TRAINED, m.created_at, m.id) for m in all_of(studio, dataset_id)]
-    return get(studio, max(ranked)[3]) if ranked else None
+    """The one with the highest measured accuracy; among equals the trained one, then the newer one. What a bundle says
+    of itself counts for nothing against what was measured here."""
+    ranked = [
+        (measured_here(m), m.accuracy, m.kind is ModelKind.TRAINED, m.created_at, m.id)
+        for m in all_of(studio, dataset_id)
+    ]
+    return get(studio, max(ranked)[-1]) if ranked else None
+
+
+def measured_here(model: Model) -> bool:
+    """On pictures of this Darkroom."""
+    return model.kind is not ModelKind.IMPORTED or model.measured_on == HERE
+
+
+def in_use(studio: Studio, dataset_id: int) -> Model | None:
+    """The one that answers unless somebody names another: what a person chose, else the best."""
+    return next((one for one in all_of(studio, dataset_id) if one.chosen), None) or best(studio, dataset_id)
 
 
 def find(studio: Studio, text: str) -> Model:
@@ -68,7 +89,7 @@ def instant(studio: Studio, dataset_id: int) -> Instant:
     if waiting:
         state, words = "indexing", f"Looking at {waiting:,} more picture{'s' if waiting != 1 else ''}."
     elif dataset.fitted_revision < dataset.labels_revision:
-        state, words = "fitting", "Learning from the labels; this takes about a second."
+        state, words = "fitting", _learning(studio, dataset)
     elif model is None:
         state, words = "none", "It needs at least two labels with two pictures each."
     else:
@@ -76,17 +97,50 @@ def instant(studio: Studio, dataset_id: int) -> Instant:
     return Instant(state, dataset.fitted_revision, dataset.labels_revision, model, waiting, words)
 
 
+def _learning(studio: Studio, dataset: Dataset) -> str:
+    if any(one.open for one in studio.store.errands.unfinished(dataset.id)):
+        return "It learns from the labels once the change of many pictures is through."
+    takes = "about a second" if dataset.images <= AT_ONCE else "some seconds"
+    return f"Learning from the labels; this takes {takes}."
+
+
 def sentence(model: Model) -> str:
-    """How good it is, in plain words and rounded down: *Gets 93 of 100 right, give or take 3, on ...*."""
+    """How good it is, in plain words and rounded down: *Gets 93 of 100 right, give or take 3, on ...*; of a model that
+    was measured on a `FEW` pictures what it got right, and no more."""
+    if too_few(model):
+        return f"Got {_right(model)} right, {measured_words(model)}. Too few to say how good it is."
     right = math.floor(model.accuracy * 100 + 1e-9)  # 0.57 * 100 is a little below 57
     spread = math.ceil(max(model.accuracy - model.interval[0], model.interval[1] - model.accuracy) * 100 - 1e-9)
     return f"Gets {right} of 100 right, give or take {max(spread, 1)}, {measured_words(model)}."
 
 
+def too_few(model: Model) -> bool:
+    """It was measured on so few pictures that a share of them would promise what nobody knows."""
+    return model.measured_n < FEW
+
+
+def figure(model: Model) -> str:
+    """How good it is in a word: *93 %*, rounded down; *4 of 5* where there are too few for a share."""
+    return f"{_right(model)} of {model.measured_n}" if too_few(model) else floored(model.accuracy)
+
+
+def of_hundred(model: Model) -> str:
+    """*93 of 100 right*, rounded down; *4 of 5 right* where there are too few for that."""
+    few = f"{_right(model)} of {model.measured_n}"
+    return f"{few if too_few(model) else f'{math.floor(model.accuracy * 100 + 1e-9)} of 100'} right"
+
+
+def _right(model: Model) -> int:
+    return round(model.accuracy * model.measured_n)
+
+
 def measured_words(model: Model) -> str:
     """What the accuracy was measured on."""
     pictures = f"{model.measured_n:,} picture{'s' if model.measured_n != 1 else ''}"
+    if not measured_here(model):
+        return f"on {pictures} elsewhere, as its bundle says; it was not measured here"
     return {
+        HERE: f"on {pictures} of this dataset; whether it learned from them, only its maker knows",
         "cross-validation": f"on {pictures} it had not learned from (cross-validation)",
         "validation": f"on {pictures} held back for validation, which also chose the best epoch",
         "test": f"on {pictures} it has never seen (test)",
@@ -108,9 +162,37 @@ def manifest(studio: Studio, model: Model) -> dict[str, Any]:
     return bundles.read_manifest(folder(studio, model))
 
 
+def answer(studio: Studio, model_id: int, share: float) -> Model:
+    """Lets it answer that share of the pictures; the rest, of which it is least sure, is a person's.
+
+    Raises:
+        NotFound. Refused: out of range, or a model that was made without caution.
+    """
+    model = get(studio, model_id)
+    least = caution.LEAST_SHARE
+    if not least / 100 <= share <= 1:
+        raise Refused(f"Please choose between {least} and 100 percent of the pictures.", "share")
+    if caution.of(model) is None:
+        raise Refused("This model was made before Darkroom measured what it does not know. Train it again.", "caution")
+    studio.store.models.answer(model_id, share)
+    studio.store.packages.forget(model_id, PackageKind.PAGE)  # it doubts as it was told to when it was made
+    return get(studio, model_id)
+
+
+def told(studio: Studio, model: Model) -> bytes:
+    """model.json as it is taken away: with how cautious somebody wants it. Raises NotFound."""
+    written = manifest(studio, model)
+    found = caution.read(written.get("caution"))
+    if found is not None:
+        chosen = {"answer_share": model.answer_share, "confidence": found.at(model.answer_share).confidence}
+        written["caution"] = {**written["caution"], **chosen}
+    return json.dumps(written, ensure_ascii=False, indent=2, allow_nan=False).encode()
+
+
 def bundle_zip(studio: Studio, model_id: int) -> Iterator[bytes]:
     """The bundle as a zip, piece by piece. Raises NotFound before the first piece."""
-    return bundles.zip_bundle(folder(studio, get(studio, model_id)))
+    model = get(studio, model_id)
+    return bundles.zip_bundle(folder(studio, model), told(studio, model))
 
 
 def download_name(model: Model) -> str:

@@ -1,7 +1,8 @@
 """The queue: whose run is next, and when a run that waits will begin. Fair among people.
 
 Higher priority first; then who has the fewest runs at work; then who had a device for the least time of the last day;
-then who came first. While somebody else waits, nobody is given more than half of the devices.
+then who came first. While somebody else waits, nobody is given more than half of the devices. A trial of a search goes
+behind every run that waited already when the trial came, so that no run ever waits for more than one trial of a search.
 """
 
 from __future__ import annotations
@@ -36,12 +37,23 @@ def next_up(waiting: Sequence[Run], working: Mapping[str, int], used: Mapping[st
     """
     share = math.ceil(slots / 2)
     alone = len({run.owner for run in waiting}) == 1
-    fair = [run for run in waiting if alone or working.get(run.owner, 0) < share]
+    fair = [run for run in waiting if alone or working.get(run.owner, 0) < share] or list(waiting)
+    patient = [run for run in fair if not _yields(run, fair)]
 
     def rank(run: Run) -> tuple[float, ...]:
         return (-run.priority, working.get(run.owner, 0), used.get(run.owner, 0.0), run.queued_at, run.id)
 
-    return min(fair or waiting, key=rank)
+    return min(patient, key=rank)
+
+
+def _yields(trial: Run, waiting: Sequence[Run]) -> bool:
+    """It is a trial, and somebody's run of no lower priority was there before it."""
+    return trial.search_id is not None and any(
+        run.search_id is None
+        and run.priority >= trial.priority
+        and (run.queued_at, run.id) < (trial.queued_at, trial.id)
+        for run in waiting
+    )
 
 
 def turns(

@@ -6,7 +6,7 @@ The run records its recipe, so that the same recipe on the same version gives th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from core import architectures
@@ -35,6 +35,7 @@ class Recipe:
     ema: float  # how much the averaged weights keep at a step; 0: no average
     warm_start: bool  # begin with the head of the instant model
     freeze_epochs: int  # so many first epochs train the last layer alone
+    frozen_stages: int  # so many first stages of the packaged network do not learn
     patience: int  # stop after so many epochs without a new best; 0: never
     activation: str  # relu, sigmoid: of the hidden layer of the small networks
     validation_share: float  # 0..1 of the images that have no split of their own
@@ -61,7 +62,7 @@ class Field:
 
 
 FIELDS = (
-    Field("side", "Picture size", "Side of the square that pictures are resized to, in pixels.", int, 8, 512),
+    Field("side", "Picture size", "Side of the square that pictures are resized to, in pixels.", int, 8, 1024),
     Field("batch_size", "Batch size", "Pictures looked at before each small correction.", int, 2, 512),
     Field("learning_rate", "Learning rate", "How large each correction is.", float, 1e-6, 10),
     Field("optimizer", "Optimizer", "How corrections are made.", str, choices=("adamw", "adam", "sgd", "rmsprop")),
@@ -75,6 +76,7 @@ FIELDS = (
     Field("ema", "Averaged weights", "Share kept at each step by the averaged weights; 0 for none.", float, 0, 0.9999),
     Field("warm_start", "Start from the instant model", "Begin where the instant model already is.", bool),
     Field("freeze_epochs", "Head first", "So many first epochs train the last layer alone.", int, 0, 1000),
+    Field("frozen_stages", "Stages left alone", "So many first stages of a pretrained body do not learn.", int, 0, 9),
     Field("patience", "Patience", "Stop after so many epochs without a new best; 0 for never.", int, 0, 1000),
     Field("activation", "Activation", "Of the hidden layer of the small networks.", str, choices=("relu", "sigmoid")),
     Field("validation_share", "Validation share", "Share of the pictures kept for checking.", float, 0.05, 0.5),
@@ -85,6 +87,8 @@ FIELDS = (
 )
 _FIELDS = {field.name: field for field in FIELDS}
 MOST_EPOCHS = 1000
+DIGIT_RATE = 8e-3  # of the small network for digits: eight times what the others bear (docs/decisions.md)
+FROZEN_STAGES = 4  # of nine: what edges and textures look like, no few hundred pictures know better (docs/decisions.md)
 
 
 def _field(name: str) -> Field:
@@ -151,10 +155,14 @@ def derive(spec: TrainingSpec, images: int, labels: int, cores: int) -> Recipe:
         raise Refused(
             f"Picture size (side) is {side}, but {card.title} needs at least {card.least_side}.", "setting_out_of_range"
         )
+    if chosen.get("frozen_stages") and not card.packaged:
+        packaged = architectures.get(architectures.PACKAGED).title
+        raise Refused(f"Only {packaged} has stages that can be left alone (frozen_stages).", "setting_out_of_range")
     batch = chosen.get("batch_size", _batch_size(images, 32 if card.side >= 128 else 64))
     steps = spec.epochs * max(1, images // batch)
     optimizer = chosen.get("optimizer", "adamw")
-    warm = chosen.get("warm_start", card.pretrained) and card.pretrained
+    # The instant model's head is one of the packaged network's vectors.
+    warm = chosen.get("warm_start", card.packaged) and card.packaged
     derived = {
         "side": card.side,
         "batch_size": batch,
@@ -165,10 +173,11 @@ def derive(spec: TrainingSpec, images: int, labels: int, cores: int) -> Recipe:
         "warmup_share": 0.1 if card.side >= 128 else 0.05,
         "augmentation": "none" if card.name in ("mlp", "digit-cnn") else "light",
         "mirror": card.name not in ("mlp", "digit-cnn"),
-        "dropout": 0.2 if card.name in ("efficientnet-lite0", "mobilenetv3-small") else 0.3,
+        "dropout": 0.2 if card.pretrained or card.name == "mobilenetv3-small" else 0.3,
         "label_smoothing": 0.05 if labels > 2 and card.side >= 128 else 0.0,
-        "ema": 0.98 if steps >= 100 and card.side >= 128 else 0.0,
+        "ema": _averaging(card, steps, warm),
         "freeze_epochs": 1 if card.pretrained and not warm and spec.epochs > 1 else 0,
+        "frozen_stages": FROZEN_STAGES if card.packaged else 0,
         "patience": max(5, spec.epochs // 3) if spec.epochs >= 12 else 0,
         "activation": "relu",
         "validation_share": 0.2,
@@ -178,6 +187,13 @@ def derive(spec: TrainingSpec, images: int, labels: int, cores: int) -> Recipe:
         "layout": "auto",
     }
     return Recipe(architecture=card.name, epochs=spec.epochs, **{**derived, **chosen, "warm_start": warm})
+
+
+def _averaging(card: architectures.Architecture, steps: int, warm: bool) -> float:
+    # What a warm start knows is lost first and won back later: an average keeps it meanwhile, in the shortest run too.
+    if steps < 100:
+        return 0.95 if warm else 0.0
+    return 0.98 if card.side >= 128 else 0.0
 
 
 def _batch_size(images: int, most: int) -> int:
@@ -190,7 +206,10 @@ def _batch_size(images: int, most: int) -> int:
 
 def _learning_rate(card: architectures.Architecture, optimizer: str) -> float:
     # A dense layer of ten thousands of inputs answers a large step with a leap.
-    adaptive = 1e-4 if card.pretrained else 3e-4 if card.name in ("plain-cnn", "three-block-cnn") else 1e-3
+    careful = card.name in ("plain-cnn", "three-block-cnn") or card.timm
+    adaptive = 1e-4 if card.pretrained else 3e-4 if careful else 1e-3
+    if card.name == "digit-cnn" and optimizer in ("adamw", "adam"):
+        return DIGIT_RATE
     return {"sgd": 20 * adaptive, "rmsprop": adaptive / 3}.get(optimizer, adaptive)
 
 
@@ -200,3 +219,15 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
     if set(values) != names:
         raise Refused(f"This recipe is of another program version: {', '.join(sorted(set(values) ^ names))} differ.")
     return Recipe(**values)
+
+
+def checked(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from elsewhere, every part of it within what a person may choose. Raises Refused, NotFound."""
+    found = from_dict(values)
+    card = architectures.get(found.architecture) if isinstance(found.architecture, str) else None
+    if card is None or not isinstance(found.epochs, int) or not 1 <= found.epochs <= MOST_EPOCHS:
+        raise Refused(f"Epochs must be from 1 to {MOST_EPOCHS}, of an architecture.", "setting_out_of_range")
+    sound = replace(found, **{field.name: _check(field, values[field.name]) for field in FIELDS})
+    if sound.side < card.least_side:
+        raise Refused(f"Picture size (side) is {sound.side}, but at least {card.least_side} is needed.", "side")
+    return sound

@@ -48,9 +48,18 @@ class Wish(StrEnum):
 
 
 class Hold(StrEnum):
-    """What a paused run waits for; it goes on by itself."""
+    """What a paused run waits for."""
 
-    DISK = "disk"
+    DISK = "disk"  # for room; it goes on by itself
+    ANSWER = "answer"  # for a person: the weights it should begin with cannot be had
+
+
+class Choice(StrEnum):
+    """What a person may answer where the weights of a run cannot be had."""
+
+    DOWNLOAD = "download"  # fetch them
+    SCRATCH = "scratch"  # begin with nothing
+    PACKAGED = "packaged"  # take the network whose weights come with the program
 
 
 class Begin(StrEnum):
@@ -65,6 +74,7 @@ class Begin(StrEnum):
 class ModelKind(StrEnum):
     INSTANT = "instant"
     TRAINED = "trained"
+    IMPORTED = "imported"  # from another Darkroom, where it was one of the two
 
 
 class UploadState(StrEnum):
@@ -153,6 +163,40 @@ class Action:
     summary: str
     images: int
     undone_at: float | None = None
+
+
+class ErrandKind(StrEnum):
+    """A change of so many images that nobody waits for it: the indexer carries it out."""
+
+    KEEP = "keep"  # the present state becomes a version
+    RESTORE = "restore"  # a version becomes the present state
+    UNDO = "undo"
+    MERGE = "merge"  # into a dataset that is there, and still empty
+    CHANGE = "change"  # the same for all that match
+    ACCEPT = "accept"  # what a model suggests
+    FILE = "file"  # predicted pictures become images
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something large that a person asked for, and how far it is. Carried out once, whoever is killed meanwhile."""
+
+    id: int
+    dataset_id: int
+    kind: ErrandKind
+    at: float
+    who: str
+    summary: str  # what is being done, as people read it: Going back to version 3
+    total: int  # images to go through
+    done: int  # images gone through
+    action_id: int | None  # once it has begun; a version has none
+    finished_at: float | None
+    problem: str | None  # a sentence: why it stopped; a person may have it go on
+
+    @property
+    def open(self) -> bool:
+        """The indexer has something to do."""
+        return self.finished_at is None and self.problem is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +333,7 @@ class TrainingSpec:
     epochs: int
     overrides: dict[str, Any] = field(default_factory=dict)  # fields of core.recipe.Recipe
     begin: str = Begin.FRESH
+    fetch: bool = False  # a person said that weights which are not at hand may be downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +364,64 @@ class Run:
     priority: int = 0  # higher goes first
     parent_id: int | None = None  # the run it was made from: tried again, trained longer, or with a dial changed
     hold: Hold | None = None  # of a paused run
+    search_id: int | None = None  # the search that it is a trial of
+
+
+class SearchKind(StrEnum):
+    """How a search chooses what to try next."""
+
+    TPE = "tpe"  # learns from the trials before: tree-structured Parzen estimator, trials without hope ended early
+    RANDOM = "random"
+    GRID = "grid"  # every combination once
+
+
+class SearchState(StrEnum):
+    SEARCHING = "searching"
+    PAUSED = "paused"
+    ENDING = "ending"  # the budget is spent, or a person said stop: the trials at work keep their best and end
+    TRAINING = "training"  # the winner, fully
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        return self in (SearchState.DONE, SearchState.CANCELLED, SearchState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Good settings are looked for: trials on one version, each an ordinary run, until the budget is spent."""
+
+    id: int
+    dataset_id: int
+    version_id: int
+    kind: SearchKind
+    space: dict[str, list[Any]]  # dial of `core.spaces` -> its values, or its lowest and highest
+    fixed: dict[str, Any]  # fields of core.recipe.Recipe that are the same in all trials
+    budget_s: float  # seconds on a device, of all trials together
+    epochs: int  # of a trial
+    full_epochs: int  # of the winner; 0: what its architecture usually gets
+    most: int  # trials; 0: as many as fit
+    seed: int
+    state: SearchState
+    owner: str
+    created_at: float
+    finished_at: float | None
+    winner: int | None  # number of the trial that won
+    winner_run_id: int | None  # the run that trains it fully
+    error: str | None  # a sentence
+    weighed: int  # trials from which the next was worked out
+    importance: dict[str, float]  # dial -> share of the differences between trials that goes back to it, 1 in all
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    search_id: int
+    number: int  # from 1, in the order in which they were asked for
+    run_id: int
+    point: dict[str, Any]  # dial -> where it stands
+    pruned_at: int | None  # the epoch after which there was no hope left
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +472,16 @@ class Model:
     created_at: float
     folder: str  # below the data folder; a new folder for each fit, so that a reader never sees half of one
     summary: dict[str, Any] = field(default_factory=dict)  # per-label scores and the like, small
+    answer_share: float = 1.0  # of pictures that it shall answer; the rest, the least sure, is a person's
+    chosen: bool = False  # by a person, to answer for its dataset whatever its score
+
+
+class Verdict(StrEnum):
+    """What becomes of an answer."""
+
+    ANSWERED = "answered"
+    UNSURE = "unsure"  # a person should look
+    UNLIKE = "unlike"  # the picture is unlike anything the model has learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +510,8 @@ class Answer:
     milliseconds: float  # decoding and inference, without queueing
     width: int
     height: int
+    verdict: Verdict = Verdict.ANSWERED
+    familiarity: float | None = None  # -1..1, see `core.caution`; None: the model was made without
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,8 +524,79 @@ class Prediction:
     ranked: tuple[Ranked, ...]
     milliseconds: float
     at: float
-    corrected_label: str | None = None
-    image_id: int | None = None  # of the image that the correction added
+    corrected_label: str | None = None  # of the image that the correction made, as it is now
+    image_id: int | None = None  # of that image, while it is in the dataset
+    verdict: Verdict = Verdict.ANSWERED
+    batch_id: int | None = None
+    label: str = ""  # the best one
+    confidence: float = 0.0
+    width: int | None = None  # px; this and the next three: None where it was not looked at as an image of a dataset is
+    height: int | None = None
+    format: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Many pictures for one model, answered in the background."""
+
+    id: int
+    dataset_id: int
+    model_id: int
+    name: str
+    who: str
+    created_at: float
+    expected: int  # pictures that were announced
+    received: int
+    answered: int
+    refused: int
+    cancelled: bool
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that are here and have no answer yet."""
+        return 0 if self.cancelled else self.received - self.answered - self.refused
+
+    @property
+    def over(self) -> bool:
+        return self.cancelled or self.answered + self.refused >= self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    id: int
+    batch_id: int
+    place: int
+    name: str
+    sha256: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Lets a program of one person ask the models over HTTP. The secret itself was shown once and is kept nowhere."""
+
+    id: int
+    name: str
+    who: str
+    hash: str  # SHA-256 of the secret, hex
+    created_at: float
+    used_at: float | None  # to the minute
+    revoked_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Lets whoever has the link try one model, and see nothing else."""
+
+    id: int
+    model_id: int
+    who: str
+    hash: str  # SHA-256 of the secret, hex
+    created_at: float
+    expires_at: float
+    used_at: float | None  # to the minute
+    revoked_at: float | None
 
 
 class FindingKind(StrEnum):
@@ -435,6 +621,8 @@ class FindingKind(StrEnum):
     OUTLIER = "outlier"  # unlike the rest
 
 
+# Kinds that say something of labels; their pictures are only examples.
+OF_LABELS = (FindingKind.SHORTCUT, FindingKind.FEW, FindingKind.IMBALANCE, FindingKind.NAMES)
 # Kinds whose pictures show one thing: a split keeps them together.
 DUPLICATES = (FindingKind.LEAK, FindingKind.TWO_LABELS, FindingKind.EXACT, FindingKind.NEAR)
 
@@ -487,8 +675,82 @@ class Survey:
         return self.revision >= 0
 
 
+class PackageKind(StrEnum):
+    """A form in which a model is taken away, besides its bundle."""
+
+    PAGE = "page"  # one HTML file that runs it in any browser
+    HALF = "fp16"  # model.onnx with weights of 16 bits
+    BYTE = "int8"  # model.onnx with weights and sums of 8 bits
+    REPORT = "report"  # one HTML page for people who decide
+    PDF = "pdf"  # the same, on paper
+    TORCH = "torch"  # a program of torch.export, zipped with its example
+    TIMM = "timm"  # safetensors in a folder that timm loads, zipped with its example
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A model in one form, made in the background when somebody asks for it."""
+
+    model_id: int
+    kind: PackageKind
+    folder: str  # of the model as it was asked about; an instant model that was fitted anew has another
+    pending: bool
+    at: float | None  # when it was finished
+    problem: str | None  # a sentence: why there is none
+    certificate: dict[str, Any]  # `core.packing.certificates.Certificate`, or empty
+
+
+class Method(StrEnum):
+    """A way to ask a network why it says a label of a picture."""
+
+    HEAT = "heat"  # class activation, or Grad-CAM where the last layers want the whole picture
+    INTEGRATED = "integrated"  # integrated gradients
+    OCCLUSION = "occlusion"
+    SHAP = "shap"  # expected gradients against pictures it may have learned from
+    LIME = "lime"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which parts of a picture spoke for a label and which against it, worked out in the background when asked for."""
+
+    id: int
+    model_id: int
+    folder: str  # of the model as it was asked about; an instant model that was fitted anew has another
+    sha256: str
+    method: Method
+    label: str  # that is explained; '': the one the model finds most likely
+    pending: bool
+    at: float | None  # when it was finished
+    progress: float | None  # 0..1 while it is worked out, else None
+    problem: str | None  # a sentence: why there is none
+    content: dict[str, Any]  # `core.explanations.Map`, packed; empty until it is there
+
+
+class IncomingState(StrEnum):
+    RECEIVING = "receiving"
+    WAITING = "waiting"  # for the surveyor
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The bundle of a model from another Darkroom, on its way in."""
+
+    id: int
+    name: str  # of the file, as people call it
+    dataset_id: int | None  # that the model is to answer for; None: one is made
+    dataset_name: str  # of it, or of the one to make; empty: as the bundle says
+    who: str
+    created_at: float
+    state: IncomingState
+    problem: str | None  # a sentence, when refused
+    model_id: int | None  # once it is done
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    name: str  # scheduler, indexer, predictor, surveyor
+    name: str  # scheduler, indexer, predictor, surveyor, explainer ...
     heartbeat_at: float
     detail: dict[str, Any] = field(default_factory=dict)

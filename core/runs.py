@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import architectures, events, recipe, versions
+from core import architectures, events, recipe, versions, weights
 from core.errors import Conflict, NotFound, Refused
-from core.records import Begin, Run, RunState, TrainingSpec, Wish
+from core.ports import Files
+from core.records import Begin, Choice, Hold, Run, RunState, TrainingSpec, Wish
 from core.studio import Studio
 from core.words import count
 
@@ -27,6 +28,12 @@ WORDS = {
     RunState.FAILED: "failed",
     RunState.CANCELLED: "cancelled",
 }
+HELD = {Hold.ANSWER: "waits for your answer", Hold.DISK: "waits for room on the disk"}
+
+
+def word(run: Run) -> str:
+    """What it does or waits for, in a word or a few."""
+    return HELD[run.hold] if run.hold else WORDS[run.state]
 
 
 def start(
@@ -36,8 +43,12 @@ def start(
     epochs: int,
     overrides: Mapping[str, Any] | None = None,
     like: int | None = None,
+    fetch: bool = False,
 ) -> Run:
     """Freezes a version of the dataset and puts a run on it into the queue; `like` is the run it was made from.
+
+    Where the weights it is to begin with are not at hand, and nobody said that they may be fetched, the run waits for
+    an answer first (`answer`).
 
     Raises:
         NotFound: no such dataset or architecture.
@@ -48,10 +59,35 @@ def start(
     card = architectures.get(architecture)
     _require_epochs(epochs)
     studio.files.require_room()
-    spec = TrainingSpec(card.name, epochs, dict(overrides or {}))
+    spec = TrainingSpec(card.name, epochs, dict(overrides or {}), fetch=fetch)
     derived = recipe.derive(spec, dataset.images, max(dataset.labels, 2), os.cpu_count() or 1)
     version = versions.freeze(studio, dataset_id, derived.validation_share, derived.seed)
-    return _submit(studio, dataset_id, version.id, f"{card.title}, {epochs} epochs", spec, like)
+    question = None if weights.at_hand(studio.files, card) or fetch else weights.missing(card)
+    return _submit(studio, dataset_id, version.id, _name(spec), spec, like, question)
+
+
+def answer(studio: Studio, run_id: int, choice: Choice) -> Run:
+    """What is done instead, of a run whose weights cannot be had; it goes into the queue.
+
+    Raises:
+        NotFound.
+        Conflict: it does not wait for an answer.
+        Refused: that answer cannot be given.
+    """
+    run = get(studio, run_id)
+    if run.hold is not Hold.ANSWER:
+        raise Conflict(f"Run {run_id} is {WORDS[run.state]} and waits for no answer.")
+    if choice not in (possible := weights.choices(studio.settings, architectures.get(run.spec.architecture))):
+        raise Refused(f"These weights cannot be downloaded. Answer one of: {', '.join(possible)}.", "answer")
+    spec = weights.chosen(run.spec, choice)
+    if not studio.store.runs.answer(run_id, choice, _name(spec), spec):
+        raise Conflict(f"Run {run_id} was answered already.")
+    studio.services.wake()
+    return get(studio, run_id)
+
+
+def _name(spec: TrainingSpec) -> str:
+    return f"{architectures.get(spec.architecture).title}, {count(spec.epochs, 'epoch')}"
 
 
 def retry(studio: Studio, run_id: int) -> Run:
@@ -105,6 +141,18 @@ def plan_longer(studio: Studio, run: Run, epochs: int, begin: Begin) -> Longer:
     )
 
 
+def model_prefix(run_id: int) -> str:
+    """What the names of its models' folders begin with; the attempt follows."""
+    return f"run-{run_id}-"
+
+
+def model_folders(files: Files, run_id: int) -> list[Path]:
+    """Every folder that an attempt of it has made for a model, half-made ones included."""
+    there = files.model(f"{model_prefix(run_id)}0").parent
+    found = there.iterdir() if there.is_dir() else ()
+    return [folder for folder in found if folder.name.removeprefix(".").startswith(model_prefix(run_id))]
+
+
 def begins(studio: Studio, run: Run) -> list[Begin]:
     """Where training longer may begin; nowhere unless it left a model."""
     if not run.state.final or run.model_id is None:
@@ -131,9 +179,15 @@ def prefer(studio: Studio, run_id: int, priority: int) -> Run:
 
 
 def _submit(
-    studio: Studio, dataset_id: int, version_id: int, name: str, spec: TrainingSpec, parent_id: int | None
+    studio: Studio,
+    dataset_id: int,
+    version_id: int,
+    name: str,
+    spec: TrainingSpec,
+    parent_id: int | None,
+    question: str | None = None,
 ) -> Run:
-    run = studio.store.runs.submit(dataset_id, version_id, name, spec, studio.who, 0, parent_id)
+    run = studio.store.runs.submit(dataset_id, version_id, name, spec, studio.who, 0, parent_id, question)
     studio.services.wake()
     return run
 

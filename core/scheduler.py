@@ -7,6 +7,7 @@ SIGTERM ends it with indexer and predictor, and leaves trainers to themselves: t
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ import time
 
 from filelock import FileLock, Timeout
 
-from core.records import RunState, Service
+from core.records import Hold, RunState, Service
 from core.running import handles
 from core.running.children import Children, read_handle, write_handle
 from core.running.devices import find_devices
@@ -24,7 +25,7 @@ from core.running.scheduler import Scheduler, Watch
 from core.running.warmth import Warmth
 from core.settings import Settings, read_settings
 from core.storage import LocalFiles, open_store
-from core.studio import Store
+from core.stores import Store
 
 TICK_S = 0.2
 IDLE_BEAT_S = 2.0
@@ -86,12 +87,18 @@ class Process:
             self._idle.look(self._services)
             self._busy = bool(self._store.runs.all(states=(RunState.STARTING, RunState.RUNNING)))
             self._beat_s = time.monotonic()
-        self._children.tick(self._services, ["surveyor"] if self._store.surveys.due() else [])
+        self._children.tick(self._services, self._demanded())
         self._rules.tick()
         self._warmth.tick(self._busy)
         if now - self._logs_s >= LOGS_S:
             cap_logs(self._files.log("scheduler").parent)
             self._logs_s = now
+
+    def _demanded(self) -> list[str]:
+        store = self._store
+        surveys = store.surveys.due() or store.packages.due() or store.incoming.due()
+        named = {"surveyor": surveys, "searcher": store.searches.due(), "explainer": store.explanations.due()}
+        return [name for name, work in named.items() if work]
 
     def _detail(self) -> dict[str, object]:
         return {"handle": self._handle, "devices": list(self._devices), "slots": len(self._devices)}
@@ -128,11 +135,15 @@ class Idle:
         open_runs = store.runs.all(states=(RunState.QUEUED, RunState.STARTING, RunState.RUNNING, RunState.PAUSED))
         return (
             # A paused run waits for a person, unless it waits for room on the disk.
-            any(run.state is not RunState.PAUSED or run.hold for run in open_runs)
+            any(run.state is not RunState.PAUSED or run.hold is Hold.DISK for run in open_runs)
+            or any(one.open for one in store.errands.unfinished())
+            or bool(store.versions.due(math.inf))
             or bool(store.uploads.waiting())
             or store.vectors.todo_count() > 0
             or bool(store.datasets.stale())
-            or bool(store.surveys.due())
+            or bool(store.surveys.due() or store.packages.due() or store.incoming.due())
+            or bool(store.searches.due() or store.explanations.due())
+            or bool(store.batches.due(1))
         )
 
 

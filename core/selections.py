@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core import doubts
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)

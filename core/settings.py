@@ -25,6 +25,7 @@ class Settings:
     address: str = "127.0.0.1"
     port: int = 8501
     open_to_network: bool = False  # must be true in so many words before `address` may leave this machine
+    share_to_network: bool = False  # other machines reach links to share and the HTTP API, and nothing else
     allowed_hosts: str = ""  # further host names the browser may use, comma-separated
     database_url: str = ""  # empty: SQLite in the data folder
     backbone: str = ""  # empty: build/backbone.onnx beside the program, made by `make setup`
@@ -38,6 +39,8 @@ class Settings:
     idle_exit_s: float = 600.0  # background processes without screen and work end after this; 0: never
     warm_s: float = 600.0  # a trainer waits so long, with everything loaded, for who was about to train; 0: none does
     lease_s: float = 15.0  # a trainer whose heartbeat does not move for so long is lost
+    api_per_minute: int = 600  # pictures that one token may ask about; a tenth of it at once
+    hub: str = "https://huggingface.co"  # where weights are downloaded from once a person said so; empty: nowhere
     stuck_s: float = 1200.0  # a trainer that makes no step for so long is stuck
 
     @property
@@ -102,11 +105,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    if settings.address not in LOOPBACK and not settings.open_to_network:
+    if settings.address not in LOOPBACK and not (settings.open_to_network or settings.share_to_network):
         raise StudioError(
             f"Darkroom has no log-in yet and was asked to listen on {settings.address}, where other machines can "
-            "reach it. Use 127.0.0.1, or set DARKROOM_OPEN_TO_NETWORK=yes if everybody "
-            "there may see and change everything."
+            "reach it. Use 127.0.0.1, or set DARKROOM_SHARE_TO_NETWORK=yes if they may use links to share and the "
+            "HTTP API alone, or DARKROOM_OPEN_TO_NETWORK=yes if everybody there may see and change everything."
         )
     if not 0 <= settings.port <= 65535:
         raise StudioError(f"DARKROOM_PORT is {settings.port}, but must be between 0 and 65535.")

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from core.records import Split
-from core.studio import LabelledImage
+from core.stores import LabelledImage
 
 Unit = list[LabelledImage]  # goes to one side as a whole
 

@@ -1,44 +1,52 @@
-"""The surveyor's process: `python -m core.surveyor`. It works out what takes longer than anybody would wait: surveys.
+"""The surveyor's process: `python -m core.surveyor`. It works out what takes longer than anybody would wait: surveys
+and packages; and it reads the bundles of models that come from elsewhere.
 
-One a data folder; started by the scheduler when a survey is asked for, gone a while after the last one. It reads
-vectors and labels and writes surveys, nothing else, and may be killed at any moment: it is asked again.
+One a data folder; started by the scheduler when one is asked for, gone a while after the last one. It reads vectors,
+labels and models, writes surveys, packages and imported models, and may be killed at any moment: it is asked again.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core import maps
+from core import judgements, maps, measuring, travel
 from core.embedded import open_studio
 from core.enough import KIND as ENOUGH
 from core.errors import NotFound, StudioError
 from core.findings.reading import SURVEY as FINDINGS
 from core.findings.surveying import survey
-from core.index import advising, mapping
+from core.index import advising, judging, mapping, travelling
+from core.index import measuring as measuring_here
+from core.jobs import Tell, Worker
+from core.packing.bringer import Bringer
+from core.packing.packer import Packer
 from core.records import Dataset, Survey
-from core.running.alone import alone, when_told_to_end
+from core.running.alone import alone
+from core.running.aside import LocalAside
+from core.running.on_demand import work_on_demand
 from core.studio import Studio
 
-Tell = Callable[[float], None]  # how far it is, 0..1; raises Interrupted
 Compute = Callable[[Studio, Dataset, Tell], Mapping[str, Any]]
+ComputeAbout = Callable[[Studio, Dataset, Tell, str], Mapping[str, Any]]
 
 KINDS: dict[str, Compute] = {
     FINDINGS: survey,
     ENOUGH: advising.survey,
     maps.KIND: mapping.compute,
+    judgements.KIND: judging.compute,
 }
-BEAT_S = 2.0
-TELL_S = 0.5
+ABOUT: dict[str, ComputeAbout] = {
+    travel.KIND: travelling.compute,
+    measuring.KIND: measuring_here.compute,
+}  # a survey called `kind:what` is about that
 POLL_S = 0.2
 IDLE_S = 20.0  # it leaves, and gives its memory back
 LONGEST_S = 3600.0  # a survey that takes longer hangs: no heartbeat, and the scheduler starts anew
 NICENESS = 10  # whatever a person waits for goes first
-PAUSE_S = 2.0  # after something went wrong
 UNFORESEEN = (
     "This could not be worked out. Your pictures and labels are safe; the surveyor's log on the System page says why."
 )
@@ -46,22 +54,16 @@ UNFORESEEN = (
 log = logging.getLogger("surveyor")
 
 
-class Interrupted(Exception):
-    """Ordinary control flow: the process was told to end. The survey stays asked for."""
-
-
-class Surveyor:
-    """One survey at a time. `clock` is steady, in seconds."""
+class Surveyor(Worker):
+    """One survey at a time, of a dataset that is at rest."""
 
     def __init__(
         self, studio: Studio, kinds: Mapping[str, Compute], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._studio, self._store, self._kinds, self._clock = studio, studio.store, kinds, clock
-        self.stopped = False
-        self.busy_since_s: float | None = None
+        super().__init__(log, UNFORESEEN, clock)
+        self._studio, self._store, self._kinds = studio, studio.store, kinds
 
     def tick(self) -> bool:
-        """Works out the one that was wanted first, of a dataset that is at rest. False when there was none."""
         for asked in self._store.surveys.due():
             dataset = self._at_rest(asked)
             if dataset is not None:
@@ -80,76 +82,28 @@ class Surveyor:
     def _work(self, dataset: Dataset, kind: str) -> None:
         surveys, revision = self._store.surveys, dataset.labels_revision
         surveys.begin(dataset.id, kind)
-        began_s = told_s = self.busy_since_s = self._clock()
+        self._do(
+            f"dataset {dataset.id} revision {revision}: {kind}",
+            lambda tell: self._compute(kind)(self._studio, dataset, tell),
+            lambda content, seconds: surveys.put(dataset.id, kind, revision, seconds, content),
+            lambda problem: surveys.fail(dataset.id, kind, revision, problem),
+            lambda progress: surveys.tell(dataset.id, kind, progress),
+        )
 
-        def tell(progress: float) -> None:
-            nonlocal told_s
-            if self.stopped:
-                raise Interrupted
-            if self._clock() - told_s >= TELL_S:
-                surveys.tell(dataset.id, kind, min(max(progress, 0.0), 1.0))
-                told_s = self._clock()
-
-        try:
-            if kind not in self._kinds:
-                raise StudioError("This Darkroom does not know how to work that out. It was asked for by a newer one.")
-            content = self._kinds[kind](self._studio, dataset, tell)
-        except Interrupted:
-            raise
-        except StudioError as error:
-            surveys.fail(dataset.id, kind, revision, str(error))
-        except Exception:
-            log.exception("dataset %d revision %d: %s failed", dataset.id, revision, kind)
-            surveys.fail(dataset.id, kind, revision, UNFORESEEN)
-        else:
-            seconds = self._clock() - began_s
-            surveys.put(dataset.id, kind, revision, seconds, content)
-            log.info("dataset %d revision %d: %s in %.2f s", dataset.id, revision, kind, seconds)
-        finally:
-            self.busy_since_s = None
-
-
-class Process:
-    """The loop around the surveys: until SIGTERM, until there is nothing to do, or until the data folder is gone."""
-
-    def __init__(self, studio: Studio) -> None:
-        self._studio, self._surveyor = studio, Surveyor(studio, KINDS)
-
-    def stop(self, _received: int, _frame: object) -> None:
-        self._surveyor.stopped = True
-
-    def run(self) -> None:
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
-        idle_since_s = time.monotonic()
-        while not self._surveyor.stopped and self._studio.files.lock("surveyor").exists():
-            try:
-                if self._surveyor.tick() or self._studio.store.surveys.due():
-                    idle_since_s = time.monotonic()
-                if time.monotonic() - idle_since_s > IDLE_S:
-                    return
-                time.sleep(POLL_S)
-            except Interrupted:
-                return
-            except Exception:
-                # The database is away: decide nothing, say it, try again.
-                log.exception("a round failed")
-                time.sleep(PAUSE_S)
-
-    def _beat(self) -> None:
-        while not self._surveyor.stopped:
-            since_s = self._surveyor.busy_since_s
-            if since_s is None or time.monotonic() - since_s < LONGEST_S:
-                try:
-                    self._studio.store.services.alive("surveyor", {"busy": since_s is not None})
-                except Exception:
-                    log.exception("the heartbeat could not be written")
-            time.sleep(BEAT_S)
+    def _compute(self, kind: str) -> Compute:
+        """Raises StudioError."""
+        if kind in self._kinds:
+            return self._kinds[kind]
+        name, _, what = kind.partition(":")
+        if name not in ABOUT:
+            raise StudioError("This Darkroom does not know how to work that out. It was asked for by a newer one.")
+        return lambda studio, dataset, tell: ABOUT[name](studio, dataset, tell, what)
 
 
 def serve(studio: Studio) -> None:
-    process = Process(studio)
-    when_told_to_end(process.stop)
-    process.run()
+    aside = LocalAside(studio.settings)
+    workers = [Surveyor(studio, KINDS), Bringer(studio, aside), Packer(studio, aside)]
+    work_on_demand(studio, "surveyor", workers, POLL_S, IDLE_S, LONGEST_S, lambda: bool(studio.store.surveys.due()))
 
 
 def main() -> int:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from core import curves, tensorboard
+from core.ports import Files
 from core.records import Run, RunState
-from core.studio import Files, Store
+from core.stores import Store
 
 FORMAT = 1
 RUN_JSON, TENSORBOARD = "run.json", "tensorboard"
@@ -31,7 +32,7 @@ NAMES = {  # as TensorBoard groups them
     "utilisation": "machine/utilisation",
 }
 OVER = (RunState.SUCCEEDED, RunState.FAILED)  # a cancelled run leaves nothing
-FACTS = ("recipe", "machine", "finished")
+FACTS = ("recipe", "weights", "machine", "finished")
 
 
 def run_json(store: Store, run_id: int) -> bytes:
@@ -74,6 +75,7 @@ def describe(store: Store, run_id: int) -> dict[str, Any]:
         },
         "spec": asdict(run.spec),
         "recipe": facts.get("recipe", {}).get("recipe"),
+        "weights": facts.get("weights"),  # that it began with, and their licence
         "machine": facts.get("machine"),
         "best": asdict(best) if best else None,
         "scores": _scores(store, run),

@@ -16,7 +16,10 @@ import logging
 import os
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 
+from core.preparing import Preparation, beside
 from core.records import Run
 from core.running.attempt import carry_out
 from core.running.context import RunContext
@@ -26,13 +29,26 @@ from core.storage import LocalFiles, open_store
 
 LOADED = "Everything is loaded."  # what a trainer without orders says when it is ready
 NICENESS = 5  # the predictor and the screens answer while a run trains
+LOADING_NICENESS = 15  # somebody is opening the training screen just then
+PER_THREAD = sys.platform == "linux"  # elsewhere niceness is of a whole process, and most may not take it back
 
 log = logging.getLogger("trainer")
 
 
 def _load() -> None:
+    """Loads everything, out of the way of those who wait for a screen."""
+    if PER_THREAD:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
     importlib.import_module("core.training")
+    _hurry()
     log.info(LOADED)
+
+
+def _hurry() -> None:
+    """Somebody waits for it now. Threads that libraries began while they were loaded came as slow as the loader."""
+    for thread in Path("/proc/self/task").iterdir() if PER_THREAD else ():
+        with suppress(PermissionError, ProcessLookupError):  # only root may; it may have ended meanwhile
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), NICENESS)
 
 
 def _await_orders() -> tuple[int, int] | None:
@@ -40,6 +56,7 @@ def _await_orders() -> tuple[int, int] | None:
     # What takes so long, done beforehand; beside us, because orders may come sooner and the heart must beat then.
     threading.Thread(target=_load, daemon=True).start()
     numbers, log_file = sys.stdin.readline().split(), sys.stdin.readline().removesuffix("\n")
+    _hurry()
     if not log_file:
         return None
     descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -60,9 +77,12 @@ def main() -> int:
     store = open_store(settings.database)
 
     def work(run: Run, context: RunContext) -> None:
-        from core.training import Training  # torch takes seconds to come: the heart beats already
+        preparation = Preparation(settings, files, store, run, context)
+        # Torch takes seconds to come: the heart beats already, and pictures are decoded by other processes meanwhile.
+        beside(lambda: importlib.import_module("core.training"), preparation)
+        from core.training import Training
 
-        Training(settings, files, store, run, context).work()
+        Training(settings, files, store, run, context, preparation).work()
 
     if sys.argv[1:] == [WAIT]:
         if (orders := _await_orders()) is None:

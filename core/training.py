@@ -10,7 +10,6 @@ import dataclasses
 import io
 import logging
 import math
-import os
 import shutil
 import time
 from collections import Counter
@@ -20,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from core import recipe as recipes
+from core import architectures
 from core.beginnings import pin, pinned, take_over
 from core.errors import StudioError
-from core.imaging.cache import PixelCache, open_cache
-from core.imaging.pool import DecoderPool
+from core.familiar import Seen
+from core.imaging.cache import PixelCache
 from core.index import instant
 from core.index.vector_file import LocalVectorFile
 from core.keeping import Material, keep
@@ -44,44 +43,55 @@ from core.learning.events import (
     WentBack,
 )
 from core.learning.learner import Head, choose_device
+from core.learning.proving import free_bytes
 from core.learning.tuning import as_words, tune
+from core.ports import Files
+from core.preparing import KEEPING, Preparation
+from core.readiness import Readiness
 from core.recipe import Recipe
-from core.records import Begin, Run, Split, TrainingSpec, Wish
+from core.records import Begin, Run, Split
 from core.running.context import RunContext, Stopped
+from core.running.gauges import free_memory_bytes
 from core.settings import Settings
-from core.studio import Files, Store
+from core.stores import Store
 from core.watching import Watcher
 
-SAY_S = 1.0  # between two words about progress
-NO_VECTORS_S = 20.0  # the indexer gets no further: a run does without the vectors that are missing
-KEEPING = (Wish.STOP, Wish.SALVAGE)
+NO_VECTORS_S = 120.0  # the indexer gets no further, nor comes up on a busy machine: a run does without what is missing
 Indices = NDArray[np.int64]
 
 log = logging.getLogger("trainer")
 
 
 class Training:
-    def __init__(self, settings: Settings, files: Files, store: Store, run: Run, context: RunContext) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        files: Files,
+        store: Store,
+        run: Run,
+        context: RunContext,
+        preparation: Preparation | None = None,
+    ) -> None:
+        """`preparation`: what was made ready before torch was there, if anything was."""
         self._settings, self._files, self._store = settings, files, store
         self._run, self._context = run, context
-        self._dataset = store.datasets.get(run.dataset_id)  # somebody may have removed it while the run waited
-        self._version = store.versions.get(run.version_id)
-        self._images = store.versions.images(run.version_id)
+        self._preparation = preparation or Preparation(settings, files, store, run, context)
+        self._dataset, self._version = self._preparation.dataset, self._preparation.version
+        self._images = self._preparation.images
         self._folder = files.run(run.id)
         self._take_over()
         self._folder.mkdir(exist_ok=True)
         self._checkpoints = Checkpoints(self._folder / "checkpoints", self._before_write)
         self._device = choose_device(settings.device)
         self._watcher = Watcher(files, store, run, context, self._device)
-        self._said_s = 0.0
         self._total_steps = run.total_steps
         self._diverged: str | None = None
 
     def work(self) -> None:
         """Raises Stopped for a wish obeyed, StudioError for what a person can mend."""
-        recipe = self._recorded_recipe() or self._derive(self._run.spec)
-        cache = self._prepare(recipe.side)
-        recipe = self._recorded_recipe() or self._record(recipe, cache)
+        recipe = self._preparation.recorded() or self._made_ready(self._preparation.derive(self._run.spec))
+        cache = self._preparation.pixels(recipe.side)
+        recipe = self._preparation.recorded() or self._record(recipe, cache)
         self._learn(recipe, self._pinned_head() if recipe.warm_start else None, cache)
         self._keep(recipe, cache)
         if self._diverged is not None:
@@ -93,31 +103,7 @@ class Training:
         self._context.still_mine()
         self._files.require_room()
 
-    # ---- prepare
-
-    def _prepare(self, side: int) -> PixelCache:
-        sources = [(image.sha256, self._files.picture(image.sha256)) for image in self._images]
-        log.info("Preparing %d pictures at %d x %d.", len(sources), side, side)
-        self._prepared(0, len(sources))  # a word at once, before the decoders come up
-        with DecoderPool(self._settings.decoders, self._settings.picture_limit_bytes) as decoder:
-            folder, limit = self._files.cache("pixels"), self._settings.cache_limit_bytes
-            cache = open_cache(folder, sources, side, decoder, self._prepared, limit)
-        if lost := int((~cache.ok).sum()):
-            log.warning("%d pictures cannot be read any more and are left out.", lost)
-            self._context.say("left_out", {"pictures": lost})
-        return cache
-
-    def _prepared(self, done: int, total: int) -> None:
-        self._leave_if_asked()
-        if done == total or time.monotonic() - self._said_s >= SAY_S:
-            self._said_s = time.monotonic()
-            self._context.say("preparing", {"done": done, "total": total})
-
-    def _leave_if_asked(self) -> None:
-        wish = self._context.wish
-        # A run that is to keep its best model still needs the pictures that the model is scored on.
-        if wish is not None and not (wish in KEEPING and self._run.step):
-            raise Stopped(wish)
+    # ---- plan
 
     def _index(self, cache: PixelCache, split: Split) -> Indices:
         """Rows of the cache: the readable pictures of a split."""
@@ -127,31 +113,36 @@ class Training:
     def _targets(self) -> Indices:
         return np.array([image.label_index for image in self._images], np.int64)
 
-    # ---- plan
-
     def _take_over(self) -> None:
         """A run that is tried again goes on where the one that failed stood, by the same recipe."""
         run = self._run
-        if run.spec.begin == Begin.AGAIN and run.parent_id and self._recorded_recipe() is None:
-            recipe = self._recorded_recipe(run.parent_id)
+        if run.spec.begin == Begin.AGAIN and run.parent_id and self._preparation.recorded() is None:
+            recipe = self._preparation.recorded(run.parent_id)
             if recipe is not None and take_over(self._files, run):
                 self._context.say("recipe", {"recipe": recipe.as_dict()})
                 self._context.still_mine()
 
-    def _recorded_recipe(self, run_id: int = 0) -> Recipe | None:
-        events = self._store.runs.events(run_id or self._run.id)
-        return next((recipes.from_dict(event.data["recipe"]) for event in events if event.kind == "recipe"), None)
-
-    def _derive(self, spec: TrainingSpec) -> Recipe:
-        learnt_from = sum(image.split is Split.TRAIN for image in self._images)
-        return recipes.derive(spec, learnt_from, len(self._version.labels), os.cpu_count() or 1)
+    def _made_ready(self, recipe: Recipe) -> Recipe:
+        """Tried out, with the weights it is to begin with. Raises Undecided where these cannot be had."""
+        readiness = Readiness(
+            self._settings,
+            self._files,
+            self._run,
+            self._context,
+            lambda: free_bytes(self._device) or free_memory_bytes(),
+            self._before_write,
+            self._preparation.leave_if_asked,
+        )
+        return readiness.make(recipe, len(self._version.labels), self._begins_elsewhere)
 
     def _record(self, recipe: Recipe, cache: PixelCache) -> Recipe:
         """The first attempt decides for all; it is on record before anything is learned by it."""
         if recipe.warm_start and not self._pin_head():
             log.info("There are no vectors to start from, so the last layer starts from nothing.")
             spec = self._run.spec
-            recipe = self._derive(dataclasses.replace(spec, overrides={**spec.overrides, "warm_start": False}))
+            recipe = self._preparation.derive(
+                dataclasses.replace(spec, overrides={**spec.overrides, "warm_start": False})
+            )
         recipe = self._tune(recipe, cache)
         if self._begins_elsewhere:
             self._before_write()
@@ -207,7 +198,7 @@ class Training:
         """Gives the indexer the time it needs, as long as it gets on."""
         least, since = math.inf, time.monotonic()
         while waiting := self._store.vectors.todo_count(self._dataset.id):
-            self._leave_if_asked()
+            self._preparation.leave_if_asked()
             if waiting < least:
                 least, since = waiting, time.monotonic()
                 self._context.say("waiting", {"vectors": waiting})
@@ -220,6 +211,7 @@ class Training:
 
     def _learn(self, recipe: Recipe, head: Head | None, cache: PixelCache) -> None:
         train, validation = self._index(cache, Split.TRAIN), self._index(cache, Split.VALIDATION)
+        brought = architectures.get(recipe.architecture).weights is not None
         training = loop.train(
             cache.pixels,
             self._targets,
@@ -230,7 +222,7 @@ class Training:
             self._version.labels,
             self._checkpoints,
             head,
-            begin=pinned(self._files, self._run) if self._begins_elsewhere else None,
+            begin=pinned(self._files, self._run) if self._begins_elsewhere or brought else None,
             strip=self._watcher.strip(self._images, train, validation),
         )
         for event in training:
@@ -331,6 +323,8 @@ class Training:
         if wish in KEEPING and self._checkpoints.best() is None:
             raise Stopped(wish, "It was stopped before its first epoch was over, so there was no model to keep.")
         self._context.say("scoring")
+        train, validation, test = (self._index(cache, split) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST))
+        began_with_nothing = not architectures.get(recipe.architecture).pretrained
         material = Material(
             self._dataset,
             self._version,
@@ -338,7 +332,9 @@ class Training:
             recipe,
             cache.pixels,
             self._targets,
-            self._index(cache, Split.VALIDATION),
-            self._index(cache, Split.TEST),
+            train,
+            validation,
+            test,
+            Seen(self._settings, self._files, self._store) if began_with_nothing else None,
         )
         keep(self._files, self._store, self._run, self._checkpoints, material, go_on=self._diverged is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ from core.studio import Studio
 DAYS = 30
 DAY_S = 86_400.0
 PIECE = 500  # images in one transaction
+STRAY_S = DAY_S  # no upload, import or batch leaves a picture without a row for so long
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 FRESH_S = 3600.0  # bytes that arrived again lately: their row may be on its way
 
 
@@ -23,14 +26,17 @@ def days_left(image: Image, now: float | None = None) -> int:
 
 
 def sweep(studio: Studio, clock: Callable[[], float] = time.time) -> int:
-    """Removes for good what is in the trash for longer than `DAYS`, and files that no picture, upload or prediction
-    names any more; gives the number of images. What a version holds stays: a run may train on it.
+    """Removes for good what is in the trash for longer than `DAYS`, the images of datasets that were removed as long
+    ago, and files that no picture, upload or prediction names any more; gives the number of images. What a version
+    of a dataset that is there holds stays: a run may train on it.
 
     Args:
         clock: seconds since the epoch.
     """
     removed = 0
     while some := studio.store.images.purge(clock() - DAYS * DAY_S, PIECE):
+        removed += some
+    while some := studio.store.images.purge_removed(clock() - DAYS * DAY_S, PIECE):
         removed += some
     _remove_files(studio, clock())
     return removed
@@ -52,3 +58,23 @@ def _remove_files(studio: Studio, now: float) -> None:
         if not done:
             return
         images.forget(done)
+
+
+def sweep_strays(studio: Studio, shard: int, clock: Callable[[], float] = time.time) -> int:
+    """Files of one folder of pictures that nothing names and that have lain there for a day become leftovers, which
+    `sweep` removes; gives how many. A kill between file and row leaves them, and so do halves of files.
+    """
+    halves, whole = [], []
+    for path, wanted_at in studio.files.pictures_of(shard):
+        if clock() - wanted_at < STRAY_S:
+            continue  # its row may be on its way
+        if _SHA256.fullmatch(path.name):
+            whole.append(path.name)
+        elif path.name.endswith(".part"):
+            halves.append(path)
+    for path in halves:
+        path.unlink(missing_ok=True)
+    strays = studio.store.images.unnamed(whole)
+    if strays:
+        studio.store.images.leave(strays)
+    return len(strays) + len(halves)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from core import names
@@ -22,13 +22,15 @@ from core.records import (
     VersionImage,
 )
 from core.splits import assign
-from core.studio import LabelledImage, Outcome, Studio
+from core.stores import LabelledImage, Moment, Outcome, Store
+from core.studio import Studio
 
 MIN_PER_LABEL = 2  # one to learn from, one to test on
 # Of a run that nobody told otherwise: what is frozen by hand and what such a run trains on then is one version.
 VALIDATION_SHARE = 0.2
 SEED = 0
 NOW = "now"  # the name of the dataset as it is
+AT_ONCE = 5000  # images that are written down while somebody waits, in 0.1 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Kept:
 def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int) -> Version:
     """What a run trains on: the images of a dataset, those with a label with their splits, none left at AUTO.
 
+    Of more images than AT_ONCE the version is announced: it holds what is there at this moment, whatever changes later,
+    and whoever first needs the list of them writes it down (`settle`).
+
     Where the upload came with validation pictures they are used; else `validation_share` of each label is drawn,
     the same ones for the same seed, and an image never changes sides because another was added. Duplicates that are
     known by then (`core.splits`) stay on one side.
@@ -50,9 +55,14 @@ def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int) 
     Raises:
         Refused: fewer than two labels, or a label with fewer than two pictures.
     """
+    moment = studio.store.versions.moment(dataset_id)
+    labels = _in_use(studio, dataset_id, {label_id for label_id, *_ in moment.uses})
+    _require_enough(labels, moment)
+    if moment.images > AT_ONCE:
+        named = {label.id: label.name for label in labels}
+        groups = studio.store.findings.groups(dataset_id, DUPLICATES)
+        return studio.store.versions.announce(dataset_id, named, moment, validation_share, seed, groups)
     images = studio.store.images.labelled(dataset_id)
-    labels = _in_use(studio, dataset_id, images)
-    _require_enough(labels, images)
     return _freeze(studio, dataset_id, images, labels, validation_share, seed, "")
 
 
@@ -63,18 +73,23 @@ def keep(studio: Studio, dataset_id: int, name: str) -> Version:
         NotFound. Refused: no picture, or no name. Conflict: the name is another version's, or nothing changed
         since a version that has a name.
     """
-    name = names.require(name, "version")
-    dataset = studio.store.datasets.get(dataset_id)
-    if not dataset.images:
-        raise Refused("There is no picture in this dataset yet, so there is nothing to keep.", "empty")
-    _refuse_taken(studio, dataset_id, name)
+    name = require_keepable(studio, dataset_id, name)
     images = studio.store.images.labelled(dataset_id)
-    labels = _in_use(studio, dataset_id, images)
+    labels = _in_use(studio, dataset_id, {image.label_id for image in images})
     version = _freeze(studio, dataset_id, images, labels, VALIDATION_SHARE, SEED, name)
     if version.name not in ("", name):
         raise Conflict(f"Nothing has changed since version “{version.name}”: the dataset is kept as it is already.")
     studio.store.versions.rename(version.id, name)
     return studio.store.versions.get(version.id)
+
+
+def require_keepable(studio: Studio, dataset_id: int, name: str) -> str:
+    """The name that a state of a dataset may be kept under, tidied. Raises what `keep` does, before any work."""
+    name = names.require(name, "version")
+    if not studio.store.datasets.get(dataset_id).images:
+        raise Refused("There is no picture in this dataset yet, so there is nothing to keep.", "empty")
+    _refuse_taken(studio, dataset_id, name)
+    return name
 
 
 def _freeze(
@@ -86,18 +101,38 @@ def _freeze(
     seed: int,
     name: str,
 ) -> Version:
-    index = {label.id: n for n, label in enumerate(labels)}
     groups = studio.store.findings.groups(dataset_id, DUPLICATES)
     splits = assign(images, validation_share, seed, groups)
-    rows = [VersionImage(i.image_id, i.sha256, index[i.label_id], splits[i.image_id], i.split) for i in images]
-    rest = studio.store.images.unlabelled(dataset_id)
-    rows += [VersionImage(image_id, sha256, NO_LABEL, split, split) for image_id, sha256, split in rest]
+    rows = _rows(images, studio.store.images.unlabelled(dataset_id), [label.id for label in labels], splits)
     return studio.store.versions.freeze(dataset_id, name, [label.name for label in labels], rows)
 
 
-def _in_use(studio: Studio, dataset_id: int, images: Sequence[LabelledImage]) -> list[Label]:
-    """The labels of these images, in order of position."""
-    used = {image.label_id for image in images}
+def settle(store: Store, version_id: int) -> int:
+    """Writes down a version that was announced; gives its id, or that of the version that has the same content.
+
+    Nothing happens where that is done already. Raises NotFound.
+    """
+    told = store.versions.announced(version_id)
+    if told is None:
+        return version_id
+    splits = assign(told.images, told.validation_share, told.seed, told.groups)
+    return store.versions.write_down(version_id, _rows(told.images, told.unlabelled, told.label_ids, splits))
+
+
+def _rows(
+    images: Sequence[LabelledImage],
+    unlabelled: Sequence[tuple[int, str, Split]],
+    label_ids: Sequence[int],
+    splits: Mapping[int, Split],
+) -> list[VersionImage]:
+    index = {label_id: n for n, label_id in enumerate(label_ids)}
+    rows = [VersionImage(i.image_id, i.sha256, index[i.label_id], splits[i.image_id], i.split) for i in images]
+    rows += [VersionImage(image_id, sha256, NO_LABEL, split, split) for image_id, sha256, split in unlabelled]
+    return rows
+
+
+def _in_use(studio: Studio, dataset_id: int, used: Set[int | None]) -> list[Label]:
+    """Those of a dataset's labels that images have, in order of position."""
     return [label for label in studio.store.datasets.labels(dataset_id) if label.id in used]
 
 
@@ -105,8 +140,8 @@ def _in_use(studio: Studio, dataset_id: int, images: Sequence[LabelledImage]) ->
 
 
 def get(studio: Studio, version_id: int) -> Version:
-    """Raises NotFound, also when its dataset was removed."""
-    version = studio.store.versions.get(version_id)
+    """Written down as a whole by then. Raises NotFound, also when its dataset was removed."""
+    version = studio.store.versions.get(settle(studio.store, version_id))
     studio.store.datasets.get(version.dataset_id)
     return version
 
@@ -149,14 +184,13 @@ def rename(studio: Studio, version_id: int, name: str) -> None:
     """Raises NotFound, Refused (nothing to be seen of the name), Conflict (another version has it)."""
     name = names.require(name, "version")
     version = get(studio, version_id)
-    _refuse_taken(studio, version.dataset_id, name, version_id)
-    studio.store.versions.rename(version_id, name)
+    _refuse_taken(studio, version.dataset_id, name, version.id)
+    studio.store.versions.rename(version.id, name)
 
 
 def compare(studio: Studio, dataset_id: int, before: int | None, after: int | None) -> Difference:
     """How two states of a dataset differ; None is the present one. Raises NotFound."""
-    _require_states(studio, dataset_id, before, after)
-    return studio.store.versions.compare(dataset_id, before, after)
+    return studio.store.versions.compare(dataset_id, *_states(studio, dataset_id, before, after))
 
 
 def differing(
@@ -169,8 +203,8 @@ def differing(
     limit: int = 60,
 ) -> list[Differing]:
     """A page of the images that differ in one way. Raises NotFound."""
-    _require_states(studio, dataset_id, before, after)
-    return studio.store.versions.differing(dataset_id, before, after, kind, offset, limit)
+    states = _states(studio, dataset_id, before, after)
+    return studio.store.versions.differing(dataset_id, *states, kind, offset, limit)
 
 
 def restore(studio: Studio, version_id: int) -> Outcome:
@@ -180,18 +214,27 @@ def restore(studio: Studio, version_id: int) -> Outcome:
     Where nothing differs no action is made. Raises NotFound.
     """
     version = get(studio, version_id)
-    return studio.store.images.restore(version_id, f"Went back to {_named(version)}", studio.who)
+    return studio.store.images.restore(version.id, f"Went back to {called(version)}", studio.who)
 
 
-def _named(version: Version) -> str:
+def called(version: Version) -> str:
+    """What a version is called inside a sentence."""
     return f"version “{version.name}”" if version.name else f"version {version.id}"
 
 
-def _require_states(studio: Studio, dataset_id: int, *states: int | None) -> None:
+def _states(studio: Studio, dataset_id: int, before: int | None, after: int | None) -> tuple[int | None, int | None]:
+    """As they are called once they are written down."""
     studio.store.datasets.get(dataset_id)
-    for state in states:
-        if state is not None and studio.store.versions.get(state).dataset_id != dataset_id:
-            raise NotFound(f"This dataset has no version {state}.")
+    return _state(studio, dataset_id, before), _state(studio, dataset_id, after)
+
+
+def _state(studio: Studio, dataset_id: int, state: int | None) -> int | None:
+    if state is None:
+        return None
+    version = studio.store.versions.get(settle(studio.store, state))
+    if version.dataset_id != dataset_id:
+        raise NotFound(f"This dataset has no version {state}.")
+    return version.id
 
 
 def _refuse_taken(studio: Studio, dataset_id: int, name: str, but: int | None = None) -> None:
@@ -203,8 +246,18 @@ def _refuse_taken(studio: Studio, dataset_id: int, name: str, but: int | None = 
 # ---- what a run trains on ----------------------------------------------------------------------------
 
 
-def _require_enough(labels: Sequence[Label], images: Sequence[LabelledImage]) -> None:
-    if not images:
+def untrainable(studio: Studio, dataset_id: int) -> str:
+    """Why no run can train on a dataset as it is, in a sentence; empty where one can."""
+    moment = studio.store.versions.moment(dataset_id)
+    try:
+        _require_enough(_in_use(studio, dataset_id, {label_id for label_id, *_ in moment.uses}), moment)
+    except Refused as why:
+        return str(why)
+    return ""
+
+
+def _require_enough(labels: Sequence[Label], moment: Moment) -> None:
+    if not labels:
         raise Refused(
             "There is no labelled picture in this dataset yet. Add pictures and label them first.", "no_label"
         )
@@ -213,9 +266,9 @@ def _require_enough(labels: Sequence[Label], images: Sequence[LabelledImage]) ->
             f"There is one label only, “{labels[0].name}”. A model needs at least two to tell apart: add another one.",
             "one_label",
         )
-    trainable: dict[int, int] = defaultdict(int)
-    for image in images:
-        trainable[image.label_id] += image.split is not Split.TEST
+    trainable: dict[int | None, int] = defaultdict(int)
+    for label_id, split, many in moment.uses:
+        trainable[label_id] += many if split is not Split.TEST else 0
     few = [label.name for label in labels if trainable[label.id] < MIN_PER_LABEL]
     if few:
         named = ", ".join(f"“{name}”" for name in sorted(few, key=names.natural_key)[:3])

@@ -13,10 +13,11 @@ from core import strip
 from core.learning import gauges
 from core.learning.events import Validated
 from core.learning.gauges import Device
+from core.ports import Files
 from core.records import Frame, ModelKind, Run, VersionImage
 from core.running import gauges as process
 from core.running.context import RunContext
-from core.studio import Files, Store
+from core.stores import Store
 
 Indices = NDArray[np.int64]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def count(number: int, one: str = "", many: str = "") -> str:
     """1234 -> "1,234"; with a noun "1,234 pictures", where `many` is `one` with an s unless given."""
@@ -23,3 +25,13 @@ def duration(seconds: float) -> str:
     if hours < 5 and rest:
         return f"about {count(hours, 'hour')} {count(rest, 'minute')}"
     return f"about {count(round(minutes / 60), 'hour')}"
+
+
+def floored(share: float) -> str:
+    """0..1 -> "93 %", rounded down as in the sentence of a model: 99.8 % right is not all of them."""
+    return f"{math.floor(100 * share + 1e-9)} %"
+
+
+def share(value: float | None) -> str:
+    """0.934 -> "93.4 %"; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.1f} %"

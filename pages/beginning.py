@@ -77,7 +77,7 @@ def ready(darkroom: Studio, dataset: Dataset) -> None:
     if (model := instant.model) is None:
         states.problem(instant.sentence)
         return
-    markup.draw(markup.score(model.accuracy, model.interval, models.sentence(model), large=True))
+    markup.draw(markup.model_score(model, models.sentence(model), large=True))
     markup.draw(markup.contact_sheet(datasets.cover(darkroom, dataset.id, 16), across=8))
     with st.container(horizontal=True, vertical_alignment="center"):
         links.go(

@@ -8,11 +8,12 @@ import streamlit as st
 
 from core import datasets, models
 from core.records import Dataset, Label
-from core.studio import Studio, Where
-from pages import enough, findings, map, merging, pictures, studio, versions
+from core.stores import Where
+from core.studio import Studio
+from pages import enough, errands, findings, map, merging, pictures, studio, versions
 from pages.components.uploader import just_added, uploader
 from pages.parts import frame, instant, links, markup, pickers, states, tiles
-from pages.parts.text import count
+from pages.parts.text import count, size
 from pages.parts.theme import label_colour
 
 # Name in the address -> name on the screen, and what draws it.
@@ -50,15 +51,18 @@ def page() -> None:
 
 def one(dataset: Dataset) -> None:
     labels = datasets.labels(darkroom, dataset.id)
-    left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
     with left:
-        frame.head(dataset.name, f"{count(dataset.images, 'picture')} in {count(len(labels), 'label')}.")
-        actions(dataset)
-        if dataset.images and (said := findings.badge(darkroom, dataset)):
+        frame.head(dataset.name, f"{size(dataset.images, len(labels))}." if dataset.images else "No picture yet.")
+        actions(dataset, bool(labels))
+        elsewhere = st.query_params.get("view") != "findings"  # there they say it themselves
+        if dataset.images and elsewhere and (said := findings.badge(darkroom, dataset)):
             links.go(said, "datasets", "troubleshoot", place="badge", dataset=dataset.id, view="findings")
     with right:
-        working = models.instant(darkroom, dataset.id).state in ("indexing", "fitting")
-        st.fragment(instant_card, run_every=1.0 if working else None)(dataset.id, working)
+        found = models.instant(darkroom, dataset.id)
+        working = found.state in ("indexing", "fitting")
+        st.fragment(instant_card, run_every=1.0 if working else None)(dataset.id, working, [found])
+    errands.draw(darkroom, dataset)
     with st.expander("Add pictures", expanded=not dataset.images, icon=":material/add_photo_alternate:"):
         coloured = [{"name": label.name, "color": label_colour(label.position)} for label in labels]
         if uploader("add", dataset.id, dataset.name, coloured):
@@ -66,20 +70,25 @@ def one(dataset: Dataset) -> None:
     view(dataset, labels)
 
 
-def instant_card(dataset_id: int, working: bool) -> None:
+def instant_card(dataset_id: int, working: bool, asked: list[models.Instant]) -> None:
+    """`asked`: what the page knows already; asked again only when the card is drawn again by itself."""
     with states.sentences():
-        now = models.instant(darkroom, dataset_id)
+        now = asked.pop() if asked else models.instant(darkroom, dataset_id)
         indexer = darkroom.store.services.all().get("indexer")
         instant.card(now, datasets.get(darkroom, dataset_id).images, indexer)
         if working and now.state not in ("indexing", "fitting"):
             st.rerun()  # the whole page, once: then the polling ends
 
 
-def actions(dataset: Dataset) -> None:
+def actions(dataset: Dataset, labelled: bool) -> None:
+    """What can be done with it; the next thing to do stands out."""
+    stopped = errands.stopped_one(darkroom, dataset)  # going on with it comes first
+    label = "primary" if dataset.images and not labelled and not stopped else "secondary"
+    train = "primary" if labelled and not stopped else "secondary"
     with st.container(horizontal=True, vertical_alignment="center"):
-        links.go("Train a model", "training", "model_training", "primary", dataset=dataset.id)
+        links.go("Train a model", "training", "model_training", train, dataset=dataset.id)
         links.go("Try it", "predictions", "center_focus_strong", "secondary", dataset=dataset.id)
-        links.go("Label", "labelling", "label", "secondary", dataset=dataset.id)
+        links.go("Label", "labelling", "label", label, dataset=dataset.id)
         match st.menu_button("More", ["Rename", "Download predictions", "Remove"]):
             case "Rename":
                 rename(dataset)

@@ -36,7 +36,7 @@ def answer(studio: Studio, dataset: Dataset, labels: Sequence[Label], working: b
             markup.draw(markup.bar(survey.progress or 0.0, words))
         if survey.problem:
             states.empty("Have I done enough?", survey.problem)
-        elif found is None:
+        elif found is None and not survey.pending:
             states.empty("Have I done enough?", "The answer comes once every picture was looked at.")
         if found is not None:
             whole(dataset, labels, found)
@@ -47,17 +47,21 @@ def whole(dataset: Dataset, labels: Sequence[Label], found: Enough) -> None:
     markup.draw(markup.words(found.sentence))
     ink = (LIGHT if st.context.theme.type == "light" else DARK).text
     chart = learning_curve(found.curve, found.ahead, found.pictures, ink)
-    st.plotly_chart(chart, key="enough-curve", config=CONFIG, alt=f"Learning curve. {found.sentence}")
-    markup.draw(markup.words(enough.sentence(found.any), quiet=True))
+    st.plotly_chart(chart, key="enough-curve", config=CONFIG, theme=None, alt=f"Learning curve. {found.sentence}")
+    markup.draw(markup.words(capital(enough.sentence(found.any)), quiet=True))
     colours = {label.name: label_colour(label.position) for label in labels}
     for verdict, head in HEADS.items():
         some = [one for one in found.advice if one.verdict == verdict]
         if some:
             markup.section(head, count(len(some), "label"))
             markup.draw("".join(line(one, colours.get(one.label, label_colour(None))) for one in some))
-    said = "Points are of 100 pictures, over all labels. The brackets are how far the repeated measurements disagree."
+    said = "Points are of 100 pictures, over all labels. Nine times in ten it comes out within the range that is said."
     markup.draw(markup.words(said, quiet=True, small=True))
     links.go("Label more", "labelling", "label", "secondary", dataset=dataset.id)
+
+
+def capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def line(advice: Advice, colour: str) -> str:

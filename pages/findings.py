@@ -11,7 +11,8 @@ import streamlit as st
 from core import findings
 from core.findings import Summary
 from core.records import Dataset, Finding, FindingKind, Image, Label
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 from pages.components.findings import findings as cards
 from pages.parts import markup, pickers, states
 from pages.parts.text import ago, count, literal
@@ -28,11 +29,8 @@ LOOKED_FOR = (
 
 
 def badge(studio: Studio, dataset: Dataset) -> str:
-    """How much is wrong, for the head of a dataset; empty when nothing is."""
-    found = findings.summary(studio, dataset.id)
-    if found.wrong:
-        return count(found.wrong, "problem") + " found"
-    return count(found.open, "picture or label", "pictures or labels") + " worth a look" if found.open else ""
+    """How much was found, for the head of a dataset; empty when nothing was."""
+    return findings.summary(studio, dataset.id).sentence
 
 
 def draw(studio: Studio, dataset: Dataset, labels: Sequence[Label]) -> None:
@@ -43,6 +41,8 @@ def draw(studio: Studio, dataset: Dataset, labels: Sequence[Label]) -> None:
         return
     if not found.open and not found.ignored:
         return nothing_wrong(found)
+    if found.open:
+        markup.draw(markup.words(f"{found.sentence}.", quiet=True))
     chosen = kinds(found)
     ignored = chosen == IGNORED
     wanted = [FindingKind(chosen)] if chosen not in (ALL, IGNORED) else list(FindingKind)
@@ -69,8 +69,11 @@ def progress(studio: Studio, dataset_id: int, working: bool) -> None:
         if survey.problem:
             states.problem(survey.problem)
         if survey.pending:
+            many = count(studio.store.datasets.get(dataset_id).images, "picture")
             again = (
-                "Looking again, because pictures or labels have changed." if survey.ready else "Looking for problems"
+                "Looking again, because pictures or labels have changed."
+                if survey.ready
+                else f"Looking through {many} for problems. You may look at something else meanwhile."
             )
             waits = "Waiting until every picture was looked at once." if survey.progress is None else again
             markup.draw(markup.bar(survey.progress or 0.0, waits))

@@ -8,7 +8,7 @@ import time
 import streamlit as st
 
 from core import datasets, estimates, models, runs
-from core.records import Dataset
+from core.records import Dataset, RunState
 from pages import studio
 from pages.beginning import drop_area, getting_ready
 from pages.components.uploader import just_added
@@ -16,6 +16,7 @@ from pages.parts import frame, links, markup, states, tiles
 from pages.parts.text import count, file_size
 
 MOST_DATASETS, MOST_MODELS = 6, 3
+FIRST = (RunState.RUNNING, RunState.STARTING, RunState.QUEUED, RunState.PAUSED)  # of what is not over
 darkroom = studio()
 
 
@@ -59,11 +60,12 @@ def working(before: int, names: dict[int, str]) -> None:
         if len(active) != before:
             st.rerun()  # one began or ended: the models below may have changed too
         with st.grid(3, min_column_width=300):
-            for run in active[:6]:
+            for run in sorted(active, key=lambda one: FIRST.index(one.state))[:6]:
                 turn = estimates.turn(darkroom, run)
                 said = estimates.sentence(turn) if turn else f"Epoch {run.epoch} of {run.spec.epochs}"
+                said = run.error if run.hold and run.error else said
                 name = names.get(run.dataset_id, "")
-                tiles.run_tile(run, name, runs.WORDS[run.state], said, time.time())
+                tiles.run_tile(run, name, runs.word(run), said, time.time())
 
 
 def show_datasets(everything: list[Dataset]) -> None:

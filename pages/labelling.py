@@ -7,8 +7,8 @@ import streamlit as st
 from core import datasets, enough, labelling, models
 from core.labelling import Order
 from core.records import Dataset
-from core.studio import Where
-from pages import studio
+from core.stores import Where
+from pages import introduce, studio
 from pages.components.desk import desk
 from pages.parts import frame, links, markup, pickers, states
 from pages.parts.text import count
@@ -45,7 +45,10 @@ def page() -> None:
         {"id": label.id, "name": label.name, "color": label_colour(label.position)}
         for label in datasets.labels(darkroom, dataset.id)
     ]
-    if desk("desk", dataset.id, labels, order)["next"]:
+    happened = desk("desk", dataset.id, labels, order)
+    if happened["named"]:
+        introduce(happened["named"]["name"])
+    if happened["next"]:
         st.rerun()
 
 
@@ -59,7 +62,7 @@ def have_i_done_enough(dataset: Dataset) -> None:
     if not dataset.labels:
         return
     survey, found = enough.of(darkroom, dataset.id)
-    said = found.sentence if found else survey.problem or "Have I done enough? This is being worked out."
+    said = found.sentence if found else survey.problem or "What more labels would bring is being worked out."
     with st.container(horizontal=True, vertical_alignment="center", key="enough"):
         markup.draw(markup.words(said, small=True))
         links.go("Have I done enough?", "datasets", "monitoring", dataset=dataset.id, view="enough")

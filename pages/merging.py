@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core import merging
+from core import errands, merging
 from core.merging import Clash, Plan
 from core.records import Dataset
 from core.studio import Studio
@@ -42,7 +42,7 @@ def draw(studio: Studio, everything: Sequence[Dataset]) -> None:
         )
         if st.button("Merge", type="primary", icon=":material/merge:", disabled=not ready):
             with states.sentences(), st.spinner("Merging"):
-                merged = merging.merge(studio, name, chosen, labels, prefer)
+                merged = errands.merge(studio, name, chosen, labels, prefer)
                 st.switch_page("pages/datasets.py", query_params={"dataset": str(merged.id)})
         links.go("Back to all datasets", "datasets", "arrow_back")
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 import streamlit as st
 
-from core import datasets, evaluation, models, runs
-from core.errors import NotFound
+from core import datasets, models, runs
 from core.records import Model, ModelKind
-from core.scores import Scores
-from pages import studio
+from pages import answering, bringing, comparing, judged, packages, sharing, studio, travelling
 from pages.components.curves import curves
-from pages.parts import frame, links, markup, matrix, pickers, states, tiles
-from pages.parts.text import ago, count, literal, percent
-from pages.parts.theme import DARK, LIGHT
+from pages.parts import frame, links, markup, pickers, states, tiles
+from pages.parts.text import ago, count, literal
 
-SMALL = 8  # labels: with so few the pictures stand beside the matrix
+# Name in the address -> name on the screen. Some hold parts, which have an address of their own.
+VIEWS = {"judge": "How good", "compare": "Compare", "use": "Use", "packages": "Take away"}
+PART_OF = {"travel": "compare", "doubt": "use", "share": "use"}
+COMPARE = {"compare": "With another model", "travel": "On other pictures"}
 darkroom = studio()
 
 
@@ -28,6 +27,7 @@ def page() -> None:
     everything = models.all_of(darkroom)
     if not everything:
         states.begin("No model yet", "The first one comes by itself, seconds after a dataset has two labels.")
+        bringing.section(darkroom)
         st.stop()
     for dataset in datasets.all_of(darkroom):
         found = sorted((m for m in everything if m.dataset_id == dataset.id), key=lambda m: (-m.accuracy, m.id))
@@ -37,87 +37,72 @@ def page() -> None:
         markup.section(dataset.name, count(len(found), "model"))
         with st.grid(3, min_column_width=300):
             for model in found:
-                tiles.model_tile(model, models.sentence(model), time.time(), best is not None and model.id == best.id)
+                tiles.model_tile(
+                    model,
+                    models.sentence(model),
+                    time.time(),
+                    len(found) > 1 and best is not None and model.id == best.id,
+                )
+    bringing.section(darkroom)
 
 
 def one(model: Model) -> None:
     frame.head(tiles.title(model), f"Of {model.dataset}, made {ago(model.created_at, time.time())}.")
-    markup.draw(markup.score(model.accuracy, model.interval, models.sentence(model), large=True))
+    markup.draw(markup.model_score(model, models.sentence(model), large=True))
     actions(model)
-    try:
-        found = evaluation.score(darkroom, model)
-    except NotFound as gone:
-        states.problem(str(gone))
-    else:
-        mix_ups(model, found)
-        per_label(model, found)
-    made_of(model)
+    match pickers.pills("View", "view", VIEWS, "judge", lambda: None, within=PART_OF):
+        case "compare":
+            compared(model)
+        case "use":
+            answering.draw(darkroom, model)
+            sharing.section(darkroom, model)
+            asked_by_programs(model)
+        case "packages":
+            as_it_is(model)
+            packages.draw(darkroom, model)
+        case _:
+            how_good(model)
+            made_of(model)
+
+
+def how_good(model: Model) -> None:
+    """Of an imported model only what was measured here has pictures behind it."""
+    if model.kind is ModelKind.IMPORTED:
+        bringing.measure(darkroom, model)
+    if models.measured_here(model):
+        judged.draw(darkroom, model)
+
+
+def compared(model: Model) -> None:
+    """With another model on the same pictures, or on the pictures of another dataset."""
+    part = pickers.pills("Compare", "view", COMPARE, "compare", lambda: None, key="compare")
+    (travelling if part == "travel" else comparing).draw(darkroom, model)
+
+
+def asked_by_programs(model: Model) -> None:
+    markup.section("From a program", f"model {model.id}")
+    markup.draw(markup.words("A program of yours asks it over HTTP; the examples there are ready to copy.", quiet=True))
+    st.link_button("How to ask", "/developers", icon=":material/code:")
+
+
+def as_it_is(model: Model) -> None:
+    """The files that are there without being made."""
+    where = f"/api/models/{model.id}"
+    markup.section("As it is", "the very file that answers here")
+    said = "Unpack it anywhere: model.onnx takes pictures as they are, run.py asks it, and README says the rest."
+    markup.draw(markup.words(said, quiet=True))
+    with st.container(horizontal=True):
+        st.link_button("Download the bundle", f"{where}/bundle.zip", icon=":material/download:")
+        st.link_button("model.onnx alone", f"{where}/model.onnx", icon=":material/deployed_code:")
 
 
 def actions(model: Model) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         links.go("Try it", "predictions", "center_focus_strong", "primary", dataset=model.dataset_id, model=model.id)
-        where = f"/api/models/{model.id}"
-        st.link_button("Download the bundle", f"{where}/bundle.zip", icon=":material/download:")
-        st.link_button("model.onnx", f"{where}/model.onnx", icon=":material/deployed_code:")
+        links.go(
+            f"Dataset: {literal(model.dataset)}", "datasets", "photo_library", "secondary", dataset=model.dataset_id
+        )
         links.go("All models", "models")
-
-
-def mix_ups(model: Model, found: Scores) -> None:
-    """The confusion matrix, and the pictures behind the cell that was clicked; without a click the worst mistakes."""
-    small = len(model.labels) <= SMALL
-    left, right = st.columns([3, 2], gap="large") if small else (st.container(), st.container())
-    with left:
-        cell = confusion(model, found)
-    with right:
-        pictures(model, cell, 3 if small else 6)
-
-
-def confusion(model: Model, found: Scores) -> tuple[int, int] | None:
-    """The matrix; gives the cell (true, said) that was clicked."""
-    markup.section("What it mixes up", "click a cell to see its pictures")
-    ink = (LIGHT if st.context.theme.type == "light" else DARK).text
-    figure = matrix.matrix(np.array(found.confusion), model.labels, ink)
-    said = f"Confusion matrix of {count(model.measured_n, 'picture')} in {count(len(model.labels), 'label')}."
-    event = st.plotly_chart(
-        figure, key=f"matrix-{model.id}", on_select="rerun", selection_mode="points", config=matrix.CONFIG, alt=said
-    )
-    return matrix.clicked(event)
-
-
-def pictures(model: Model, cell: tuple[int, int] | None, across: int) -> None:
-    """The pictures behind a cell; without one the worst mistakes."""
-    if cell:
-        true, predicted = cell
-        behind = evaluation.behind(darkroom, model, true, predicted)
-        named = model.labels[true], model.labels[predicted]
-        right = true == predicted
-        markup.section(
-            f"{named[0]}, and it says so" if right else f"{named[0]}, taken for {named[1]}",
-            count(len(behind), "picture"),
-        )
-    else:
-        behind = evaluation.mistakes(darkroom, model, limit=24)
-        markup.section("Worst mistakes", "the ones it was most sure about")
-    if not behind:
-        markup.draw(
-            markup.words("There are none. Try it on pictures from somewhere else to find its limits.", quiet=True)
-        )
-    markup.draw(markup.judged(behind[: across * 6], across))
-
-
-def per_label(model: Model, found: Scores) -> None:
-    markup.section("Label by label")
-    positions = {label.name: label.position for label in darkroom.store.datasets.labels(model.dataset_id)}
-    rows = [
-        [
-            markup.chip(one.label, positions.get(one.label)),
-            *("–" if value is None else percent(value) for value in (one.recall, one.precision, one.f1)),
-            count(one.images),
-        ]
-        for one in found.labels
-    ]
-    markup.draw(markup.table(["Label", "Found (recall)", "Right when it says so (precision)", "F1", "Pictures"], rows))
 
 
 def made_of(model: Model) -> None:
@@ -125,6 +110,8 @@ def made_of(model: Model) -> None:
     pairs = {"Kind": "Instant: a linear layer on what EfficientNet-Lite0 sees"}
     if model.kind is ModelKind.TRAINED:
         pairs = {"Kind": f"Trained: {tiles.title(model)}"}
+    if model.kind is ModelKind.IMPORTED:
+        pairs = {"Kind": bringing.where_from(model)}
     pairs |= {"Labels": count(len(model.labels)), "Measured": models.measured_words(model)}
     if model.version_id is not None:
         version = darkroom.store.versions.get(model.version_id)
@@ -132,7 +119,7 @@ def made_of(model: Model) -> None:
     markup.draw(markup.facts(pairs))
     if model.run_id is not None:
         run = runs.get(darkroom, model.run_id)
-        curves("curves", run.id, None)
+        curves("curves", run.id, {"state": str(run.state), "wish": run.wish and str(run.wish), "begun": run.step > 0})
         links.go(f"Its run, recipe and log: {literal(run.name)}", "training", "notes", "secondary", run=run.id)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import datasets, doubts, selections, trash
+from core import datasets, doubts, errands, selections, trash
 from core.errors import StudioError
 from core.records import Action, Dataset, Image, Label
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 from pages.components.gallery import gallery
 from pages.parts import filters, markup, states
 from pages.parts.filters import Counts, Shown
@@ -136,8 +137,10 @@ def row(image: Image) -> dict[str, object]:
 
 def undo(studio: Studio, dataset: Dataset) -> None:
     action = datasets.last_action(studio, dataset.id)
+    if any(one.open for one in errands.of(studio, dataset.id)):
+        return  # one that is at work can be taken back once it is through
     if action and st.button(f"Undo: {literal(action.summary)}", type="tertiary", icon=":material/undo:"):
-        datasets.undo(studio, action.id)
+        errands.undo(studio, action.id)
         st.rerun()
 
 
@@ -151,7 +154,7 @@ def recent(studio: Studio, dataset: Dataset) -> None:
                 by = f"{action.who}, {ago(action.at, now)}"
                 markup.draw(markup.words(action.summary), markup.words(by, quiet=True, small=True))
                 if able and st.button("Undo", key=f"undo-{action.id}", icon=":material/undo:"):
-                    datasets.undo(studio, action.id)
+                    errands.undo(studio, action.id)
                     st.rerun()
                 if not able:
                     markup.draw(markup.words(why_not(action), quiet=True, small=True))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from urllib.parse import quote
 
 import streamlit as st
 
 from core import datasets, models, samples
-from core.records import Dataset, Model, Prediction, Split
-from core.studio import Where
+from core.records import Dataset, Model, Split
+from core.stores import Where
 from pages import studio
+from pages.components.many import many
 from pages.components.tryit import tryit
 from pages.parts import frame, markup, pickers, states, tiles
-from pages.parts.text import ago, literal, percent
+from pages.parts.text import literal
 from pages.parts.theme import label_colour
 
 MOST = 12
@@ -39,7 +38,7 @@ def page() -> None:
     with left:
         pickers.pick("Dataset", "dataset", everything, dataset.id, forget="model")
     found = {model.id: named(model) for model in models.all_of(darkroom, dataset.id)}
-    best = models.best(darkroom, dataset.id)
+    best = models.in_use(darkroom, dataset.id)
     if best is None:
         waiting(dataset.id)
         st.stop()
@@ -48,11 +47,11 @@ def page() -> None:
     model = models.get(darkroom, model_id)
     markup.draw(markup.words(models.sentence(model), quiet=True, small=True))
     ask(dataset, model)
-    history(dataset)
+    look_through(dataset, model)
 
 
 def named(model: Model) -> str:
-    return f"{tiles.title(model)}, {percent(model.accuracy)}"
+    return f"{tiles.title(model)}, {models.figure(model)}"
 
 
 def waiting(dataset_id: int) -> None:
@@ -91,29 +90,16 @@ def to_try(dataset: Dataset, model: Model) -> list[dict[str, str]]:
     return [{"src": f"/api/images/{one.id}/view?v={one.sha256[:12]}", "name": one.name} for one in found]
 
 
-def history(dataset: Dataset) -> None:
-    kept = darkroom.store.predictions.all(dataset.id, 50)
-    if not kept:
-        return
-    with st.expander("Earlier answers", icon=":material/history:"):
-        markup.draw(table(kept))
-        where = f"/api/datasets/{dataset.id}/predictions.csv"
-        st.link_button("Download all as CSV", where, icon=":material/download:")
-
-
-def table(kept: Sequence[Prediction]) -> str:
-    now = time.time()
-    rows = [
-        [
-            markup.prediction(one),
-            markup.plain(one.ranked[0].label),
-            percent(one.ranked[0].confidence),
-            markup.plain(one.corrected_label or ""),
-            ago(one.at, now),
-        ]
-        for one in kept
+def look_through(dataset: Dataset, model: Model) -> None:
+    """Many pictures at once, and every answer that was kept."""
+    labels = datasets.labels(darkroom, dataset.id)
+    coloured = [{"name": label.name, "color": label_colour(label.position)} for label in labels]
+    found = darkroom.store.batches.all(dataset.id)
+    told = [
+        {"id": one.id, "name": one.name, "expected": one.expected, "created_at": one.created_at, "over": one.over}
+        for one in found
     ]
-    return markup.table(["Picture", "Answer", "Sure", "Put right", "When"], rows)
+    many(f"many-{dataset.id}", model.id, dataset.id, coloured, told)
 
 
 with states.sentences():

@@ -20,6 +20,7 @@ from pages.parts.theme import label_colour
 
 REFRESH_S = 1.0  # between two looks of a browser at the curves; the trainer tells twice a second
 MOST_OTHERS = 20  # runs that can be laid over this one
+LOST = "Other settings won the search, so this trial's model was removed. *Change a dial* trains its settings again."
 WORDS = {field.name: field.title for field in recipe.FIELDS}
 
 
@@ -27,6 +28,8 @@ def watch(studio: Studio, run_id: int) -> None:
     run = runs.get(studio, run_id)
     dataset = datasets.get(studio, run.dataset_id)
     frame.head(run.name, f"Run {run.id} on {dataset.name}, begun {ago(run.queued_at, time.time())}.")
+    if run.search_id is not None:
+        links.go(f"A trial of search {run.search_id}", "training", "search", search=run.search_id)
     # The curves ask for themselves and tell when the run went on to something else. While there are none yet, what is
     # said here moves.
     st.fragment(status, run_every=None if run.state.final or run.step else 2.0)(studio, run.id)
@@ -67,21 +70,29 @@ def under_way(studio: Studio, run: Run) -> None:
         said = "Asked to end between two steps. The best model so far is kept."
         said = {"pause": "Pausing after this step.", "cancel": "Ending; nothing will be kept."}.get(run.wish, said)
     if said:
-        markup.draw(markup.words(said, quiet=True))
+        markup.draw(markup.words(said, quiet=run.hold is None))
     run_actions.steer(studio, run)
 
 
 def preparing(studio: Studio, run: Run) -> str:
     """Before the first step there are no curves yet, but there is progress to tell of."""
     found = events.since(studio, run.id) if run.step == 0 else []
-    last = next((one for one in reversed(found) if one.kind == "preparing"), None)
+    last = next((one for one in reversed(found) if one.kind in ("preparing", "downloading", "proving")), None)
+    if last and last.kind == "proving":
+        return "Trying the network with two pictures, up to the file you will download."
+    if last and last.kind == "downloading":
+        done, total = last.data["done"] / 1e6, last.data["total"] / 1e6
+        return f"Downloading the pretrained weights: {done:,.0f} of {total:,.0f} MB."
     return f"Preparing pictures: {last.data['done']:,} of {last.data['total']:,}." if last else ""
 
 
 def result(studio: Studio, run: Run) -> None:
-    if run.model_id is None:
+    if run.model_id is not None:
+        scored(studio, run)
+    elif run.search_id is not None:
+        markup.draw(markup.words(LOST, quiet=True))
+    else:
         return states.problem("This run is done, but its model was removed.")
-    scored(studio, run)
     run_actions.go_on(studio, run)
 
 
@@ -89,7 +100,7 @@ def scored(studio: Studio, run: Run) -> None:
     """How good the model is that it left, and the ways to it."""
     model = models.get(studio, run.model_id or 0)
     took = duration((run.finished_at or run.queued_at) - (run.started_at or run.queued_at))
-    markup.draw(markup.score(model.accuracy, model.interval, f"{models.sentence(model)} It took {took}.", large=True))
+    markup.draw(markup.model_score(model, f"{models.sentence(model)} It took {took}.", large=True))
     with st.container(horizontal=True, vertical_alignment="center"):
         links.go("Try it", "predictions", "center_focus_strong", "primary", dataset=run.dataset_id, model=model.id)
         links.go("See what it gets wrong", "models", "grid_on", "secondary", model=model.id)
@@ -114,12 +125,25 @@ def details(studio: Studio, run: Run) -> None:
             name: f"{WORDS.get(name, name.capitalize())}{' (chosen)' if name in run.spec.overrides else ''}"
             for name in own
         }
-        markup.draw(markup.facts({names[name]: said(value) for name, value in own.items()}))
+        began = {"Begins with": begins_with(studio, run)}
+        markup.draw(markup.facts(began | {names[name]: said(value) for name, value in own.items()}))
     with st.expander("For engineers", icon=":material/terminal:"):
         engineers(run)
     with st.expander("Log", icon=":material/notes:", on_change="rerun") as opened:
         if opened.open:  # nobody reads a log that is folded, so nothing is asked for it
             st.fragment(log, run_every=None if run.state.final else 2.0)(studio, run.id)
+
+
+def begins_with(studio: Studio, run: Run) -> str:
+    """Which weights, from where, and under which licence."""
+    told = events.last(studio, run.id, "weights")
+    if told is None:
+        return "decided when it begins" if run.step == 0 else "the weights of an earlier run"
+    if told.data["source"] == "scratch":
+        return "nothing: from scratch"
+    place = {"packaged": "with the program", "folder": "weights folder", "download": "downloaded"}[told.data["source"]]
+    checked = f", sha256 {told.data['sha256'][:12]}…" if "sha256" in told.data else ""
+    return f"{told.data['name']} ({place}, licence {told.data['licence']}{checked})"
 
 
 def engineers(run: Run) -> None:

@@ -6,19 +6,26 @@ import time
 
 import streamlit as st
 
-from core import estimates, events, runs
-from core.records import Begin, Hold, Run, RunState
+from core import architectures, estimates, events, runs, weights
+from core.records import Begin, Choice, Hold, Run, RunState
 from core.studio import Studio
 from pages.parts import links, markup, states
-from pages.parts.text import count, duration
+from pages.parts.text import count, duration, literal
 
+ICONS = {
+    Choice.DOWNLOAD: ":material/download:",
+    Choice.SCRATCH: ":material/restart_alt:",
+    Choice.PACKAGED: ":material/inventory_2:",
+}
 BEGINS = {Begin.END: "Where it ended", Begin.BEST: "Its best epoch"}
 
 
 def steer(studio: Studio, run: Run) -> None:
     """The buttons of a run that is not over."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.state is RunState.PAUSED:
+        if run.hold is Hold.ANSWER:
+            answers(studio, run)
+        elif run.state is RunState.PAUSED:
             if st.button("Resume", type="primary", icon=":material/play_arrow:"):
                 runs.resume(studio, run.id)
                 st.rerun()
@@ -39,6 +46,30 @@ def steer(studio: Studio, run: Run) -> None:
             st.rerun()
 
 
+def answers(studio: Studio, run: Run) -> None:
+    """What may be done where the weights cannot be had: a button each, and none of them pressed by itself."""
+    card = architectures.get(run.spec.architecture)
+    for choice in weights.choices(studio.settings, card):
+        said = weights.asked(run.spec, choice)
+        if st.button(said, icon=ICONS[choice], key=f"answer-{choice}-{run.id}", help=helped(studio, run, choice)):
+            runs.answer(studio, run.id, choice)
+            st.rerun()
+    look = f"I put the file there: {studio.files.weights(card.name).parent}/{card.name}{weights.ENDINGS[0]}"
+    if st.button("Look again", icon=":material/refresh:", type="tertiary", help=literal(look)):
+        runs.resume(studio, run.id)
+        st.rerun()
+
+
+def helped(studio: Studio, run: Run, choice: Choice) -> str:
+    """What an answer will do."""
+    packaged = architectures.get(architectures.PACKAGED)
+    return {
+        Choice.DOWNLOAD: f"From {weights.host(studio.settings)}, once for all runs, checked against its checksum.",
+        Choice.SCRATCH: "The same network begins with nothing. It needs many more pictures and epochs.",
+        Choice.PACKAGED: f"{packaged.title} is on this machine and already knows photographs.",
+    }[choice]
+
+
 def prefer(studio: Studio, run: Run) -> None:
     """Lets a run that waits go before the others, or like everybody again."""
     first = run.priority > 0
@@ -55,6 +86,8 @@ def waiting(studio: Studio, run: Run) -> str:
 
 
 def paused(run: Run) -> str:
+    if run.hold is Hold.ANSWER:
+        return f"{run.error} What should it do? Nothing begins before you say so, and no other run waits for it."
     if run.hold is Hold.DISK:
         return f"{run.error} It goes on by itself, exactly where it was, as soon as there is room."
     return f"Paused after step {count(run.step)}. Everything is kept; it goes on exactly there."

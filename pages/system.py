@@ -12,7 +12,7 @@ from importlib.metadata import version
 import streamlit as st
 
 from core.records import Service
-from pages import studio
+from pages import studio, tokens
 from pages.parts import frame, markup, states
 from pages.parts.text import ago, count, file_size
 
@@ -21,8 +21,10 @@ SERVICES = {
     "indexer": "Looks at new pictures and fits the instant models",
     "predictor": "Answers pictures on the Try it screen",
     "surveyor": "Works out what takes longer, when it is asked for",
+    "searcher": "Carries on searches for good settings, while there are any",
+    "explainer": "Works out why a model answers as it does, when it is asked",
 }
-ON_DEMAND = ("surveyor",)  # not there while there is nothing to do
+ON_DEMAND = ("surveyor", "searcher", "explainer")  # not there while there is nothing to do
 SILENT_S = 20.0  # a heartbeat older than this means nobody is there
 LIBRARIES = ("streamlit", "plotly", "torch", "timm", "onnxruntime", "scikit-learn", "pillow")
 darkroom = studio()
@@ -31,6 +33,7 @@ darkroom = studio()
 def page() -> None:
     frame.head("System", "Everything runs on this server and stays here.")
     st.fragment(services, run_every=5.0)()
+    tokens.section(darkroom)
     markup.section("This machine")
     markup.draw(markup.facts(machine()))
     markup.section("Where things are")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import datasets, exports, versions
-from core.records import ChangeKind, Dataset, Label, Version
+from core import datasets, errands, exports, models, versions
+from core.records import ChangeKind, Dataset, Errand, Label, Version
 from core.studio import Studio
 from core.versions import Kept
 from pages.parts import changes, links, markup, pickers, states
@@ -28,6 +28,8 @@ def draw(studio: Studio, dataset: Dataset, _labels: Sequence[Label]) -> None:
     if top(studio, dataset):
         found = versions.all_of(studio, dataset.id)
     undo(studio, dataset)
+    if not found and any(one.open for one in errands.of(studio, dataset.id)):
+        return None  # above stands what is on its way; it may be the first one
     if not found:
         return states.empty("No version yet", "Give the present state a name above, or train a model: a run keeps one.")
     everything = len(found) > SHOWN and st.query_params.get("all") == "1"
@@ -58,7 +60,9 @@ def top(studio: Studio, dataset: Dataset) -> bool:
     if not asked:
         return False
     with states.sentences():
-        made = versions.keep(studio, dataset.id, name)
+        made = errands.keep(studio, dataset.id, name)
+        if isinstance(made, Errand):
+            st.rerun()  # which says how far it is
         st.toast(f"Kept as {literal(versions.title(made))}.", icon=":material/bookmark:")
     return True
 
@@ -66,10 +70,10 @@ def top(studio: Studio, dataset: Dataset) -> bool:
 def undo(studio: Studio, dataset: Dataset) -> None:
     """Only for a restored version: everything else is undone where it was done."""
     action = datasets.last_action(studio, dataset.id)
-    if action is None or action.kind != "restore":
+    if action is None or action.kind != "restore" or any(one.open for one in errands.of(studio, dataset.id)):
         return
     if st.button(f"Undo: {literal(action.summary)}", type="tertiary", icon=":material/undo:"):
-        datasets.undo(studio, action.id)
+        errands.undo(studio, action.id)
         st.rerun()
 
 
@@ -102,9 +106,9 @@ def made(one: Kept) -> str:
     """What was made from a version."""
     if not one.runs:
         return "Kept by hand; no run has trained on it."
-    best = max((model.accuracy for model in one.models), default=None)
+    best = max(one.models, key=lambda model: model.accuracy, default=None)
     said = f"{count(len(one.runs), 'run')} on it"
-    return f"{said}; the best model gets {int(best * 100)} of 100 right." if best is not None else f"{said}."
+    return f"{said}; the best model gets {models.of_hundred(best)}." if best else f"{said}."
 
 
 # ---- two of them -------------------------------------------------------------------------------------
@@ -159,8 +163,7 @@ def go_back(studio: Studio, dataset: Dataset, version: Version) -> None:
             markup.words("Runs, models and other versions stay as they are.", quiet=True, small=True),
         )
         if st.button("Go back to it", type="primary"):
-            versions.restore(studio, version.id)
-            studio.services.wake()
+            errands.restore(studio, version.id)
             st.rerun()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.imaging.lending import Lender
 from core.imaging.pool import DecoderPool
 from core.studio import Studio
 from tests import worlds
@@ -16,6 +17,12 @@ from tests import worlds
 def decoder() -> Iterator[DecoderPool]:
     with worlds.decoders() as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def lender() -> Iterator[Lender]:
+    with worlds.lenders() as lender:
+        yield lender
 
 
 @pytest.fixture

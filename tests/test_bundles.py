@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from core import bundles
 from core.errors import Conflict, NotFound
-from core.graphs import with_head
+from core.graphs import with_backbone, with_head
 from tests.test_graphs import D, backbone
 
 MANIFEST = {"labels": ["cat", "../dog"], "kind": "instant", "accuracy": 0.9}
@@ -88,7 +88,7 @@ def test_a_download_holds_the_very_file_the_app_predicts_with_in_small_pieces(tm
     assert max(len(piece) for piece in pieces) < 2 * bundles.PIECE_BYTES
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
         assert archive.testzip() is None
-        assert set(archive.namelist()) == {"README.txt", "run.py", "model.json", "model.onnx", "weights.safetensors"}
+        assert set(archive.namelist()) == {"README.md", "run.py", "model.json", "model.onnx", "weights.safetensors"}
         assert archive.read("model.onnx") == large
 
 
@@ -103,3 +103,20 @@ def test_the_example_in_a_download_runs_as_it_says(tmp_path: Path) -> None:
 
     assert "cat: " in said and "../dog: " in said
     assert json.loads((tmp_path / "unpacked" / "model.json").read_text())["format"] == bundles.FORMAT
+
+
+@pytest.mark.parametrize(("by", "width"), [("vector", D), ("backbone_vector", D + 3)])
+def test_a_downloaded_model_says_that_it_does_not_know(tmp_path: Path, by: str, width: int) -> None:
+    unlike = {"vectors": -np.ones((6, width), np.float16) / np.sqrt(width)}  # nothing a picture's vector is near
+    alone = with_head(backbone(), np.ones((2, D), np.float32), np.zeros(2, np.float32), MANIFEST["labels"])  # type: ignore[arg-type]
+    points = [[wished, wished / 100, 1.0, 0.9, 1.0, 0.0] for wished in range(100, 49, -1)]
+    caution = {"pictures": 6, "familiar": 0.9, "nearest": 5, "points": points, "confidence": 0.0, "answer_share": 1.0}
+    told = {**MANIFEST, "caution": {**caution, "by": by}}
+    folder = write(tmp_path / "model", manifest=told, known=unlike, onnx_bytes=with_backbone(alone, backbone(D + 3)))
+    zipfile.ZipFile(io.BytesIO(b"".join(bundles.zip_bundle(folder)))).extractall(tmp_path / "unpacked")
+    Image.fromarray(np.full((30, 40, 3), 200, np.uint8)).save(tmp_path / "picture.png")
+
+    command = [sys.executable, "run.py", str(tmp_path / "picture.png")]
+    said = subprocess.run(command, cwd=tmp_path / "unpacked", capture_output=True, text=True, check=True).stdout
+
+    assert "I don't know" in said

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core import corrections, models, predictions
+from core import corrections, models, predictions, trash
 from core.errors import NotFound, Refused
 from core.imaging.pool import DecoderPool
 from core.records import Answer, Model, ModelKind, Ranked
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 from tests.worlds import NoPredictor, folder_of, imported, make_studio, png
 
 
 class SaysHat(NoPredictor):
     """Answers every picture alike; the labels are as hostile as people's are."""
 
-    def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+    def predict(
+        self,
+        model: Model,
+        picture: bytes | Path,
+        neighbours: int = 3,
+        heat: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
+        if meanwhile is not None:
+            meanwhile()
         return Answer((Ranked("=1+1", 0.75), Ranked("@cat", 0.25)), (), (), 12.5, 8, 8)
 
 
@@ -35,6 +49,31 @@ def model(studio: Studio, tmp_path: Path) -> Model:
     return studio.store.models.put(
         dataset.id, ModelKind.INSTANT, "efficientnet-lite0", ["=1+1", "@cat"], *measured, "x", {}
     )
+
+
+def test_a_picture_is_on_the_disk_before_its_prediction_is_told(studio: Studio, model: Model) -> None:
+    content = png(seed=500)
+    prediction, _ = predictions.predict(studio, model.id, content, "photo.png")
+    assert studio.files.picture(prediction.sha256).read_bytes() == content
+    assert prediction == studio.store.predictions.get(prediction.id)
+
+
+def test_a_picture_that_is_refused_leaves_the_disk(
+    studio: Studio, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: SaysHat, *asked: object, meanwhile: Callable[[], None]) -> Answer:
+        meanwhile()
+        raise Refused("This is not a picture.", "not_a_picture")
+
+    monkeypatch.setattr(SaysHat, "predict", refuse)
+    known = studio.store.images.page(model.dataset_id, Where(), 0, 1)[0]
+    learned, letter = studio.files.picture(known.sha256), b"Dear all"
+    for content in (letter, learned.read_bytes()):
+        with pytest.raises(Refused):
+            predictions.predict(studio, model.id, content, "letter.png")
+    written = studio.files.picture(hashlib.sha256(letter).hexdigest())
+    trash.sweep(studio, lambda: time.time() + trash.DAY_S)
+    assert not written.exists() and learned.exists(), "what a dataset has stays"
 
 
 def test_a_correction_makes_the_picture_part_of_the_dataset(studio: Studio, model: Model) -> None:
@@ -100,3 +139,13 @@ def test_a_model_is_found_by_number_by_instant_and_by_best(studio: Studio, model
 def test_an_accuracy_is_said_in_words_and_never_rounded_up(studio: Studio, model: Model) -> None:
     said = models.sentence(model)
     assert said == "Gets 93 of 100 right, give or take 4, on 120 pictures it had not learned from (cross-validation)."
+
+
+def test_of_too_few_pictures_no_share_is_said_but_what_was_right(studio: Studio, model: Model) -> None:
+    few = replace(model, accuracy=0.8, interval=(0.38, 0.97), measured_n=5)
+    said = models.sentence(few)
+    assert said.startswith("Got 4 right, on 5 pictures it had not learned from") and said.endswith("how good it is.")
+    assert (models.figure(few), models.of_hundred(few)) == ("4 of 5", "4 of 5 right")
+    many = replace(few, measured_n=models.FEW)
+    assert models.sentence(many).startswith("Gets 80 of 100 right")
+    assert (models.figure(many), models.of_hundred(many)) == ("80 %", "80 of 100 right")

@@ -8,7 +8,8 @@ import pytest
 from core import datasets, evaluation
 from core.errors import NotFound
 from core.records import Model, ModelKind
-from core.studio import Change, Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 from tests.worlds import folder_of, imported
 
 

@@ -16,7 +16,8 @@ from PIL import Image
 from core import datasets, exports, tables, uploads, versions, zips
 from core.errors import NotFound, Refused
 from core.records import Split
-from core.studio import Change, NewImage, Studio, Where
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
 from tests.worlds import make_studio, png
 
 CANARY = "CANARY-52.5163N"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from core.graphs import IR_VERSION, OPSET, set_metadata, with_head, with_preprocessing
+from core.graphs import IR_VERSION, OPSET, set_metadata, with_backbone, with_head, with_preprocessing
 
 D, SIDE = 6, 8
 
@@ -23,9 +23,9 @@ def identity(channels: int = 3, side: int = SIDE) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
 
-def backbone() -> bytes:
-    """Six features at 2 x 2 places, by a convolution."""
-    weight = np.random.default_rng(0).normal(size=(D, 3, 4, 4)).astype(np.float32)
+def backbone(width: int = D) -> bytes:
+    """So many features at 2 x 2 places, by a convolution."""
+    weight = np.random.default_rng(0).normal(size=(width, 3, 4, 4)).astype(np.float32)
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["features"], strides=(4, 4)),
         helper.make_node("GlobalAveragePool", ["features"], ["pooled"]),
@@ -36,8 +36,8 @@ def backbone() -> bytes:
         "backbone",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("N", 3, SIDE, SIDE))],
         [
-            helper.make_tensor_value_info("vector", TensorProto.FLOAT, ("N", D)),
-            helper.make_tensor_value_info("features", TensorProto.FLOAT, ("N", D, 2, 2)),
+            helper.make_tensor_value_info("vector", TensorProto.FLOAT, ("N", width)),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ("N", width, 2, 2)),
         ],
         [numpy_helper.from_array(weight, "w")],
     )
@@ -144,3 +144,17 @@ def _varint(content: memoryview, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if content[at - 1] < 128:
             return value, at
+
+
+def test_the_packaged_network_beside_a_model_looks_at_the_same_picture_and_changes_no_answer() -> None:
+    pictures = np.stack([photograph(20, 30), photograph(20, 30)[::-1]])
+    alone = with_head(backbone(), np.ones((2, D), np.float32), np.zeros(2, np.float32), "ab")  # has names in common
+    [bare] = session(backbone()).run(["vector"], {"pixels": pictures})
+    [wanted] = session(alone).run(["probabilities"], {"image": pictures})
+
+    both = with_backbone(alone, backbone())
+
+    onnx.checker.check_model(onnx.load_from_string(both), full_check=True)
+    probabilities, beside = session(both).run(["probabilities", "backbone_vector"], {"image": pictures})
+    assert np.array_equal(probabilities, wanted) and np.array_equal(beside, bare)
+    assert [one.name for one in session(both).get_inputs()] == ["image"]

@@ -19,7 +19,8 @@ from core.index.fitting import sweep
 from core.indexer import Indexer, Rate
 from core.records import Dataset, ItemState, Model, Split, UploadItem, UploadState
 from core.settings import Settings
-from core.studio import Change, Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 from core.uploads.staging import staged
 from tests.worlds import folder_of, imported, make_studio, png, shared_set
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from core import datasets, labelling
+from core import datasets, errands, labelling
 from core.errors import Conflict, NotFound
-from core.records import Model
-from core.studio import Change, Studio, Where
+from core.records import Model, Split
+from core.stores import Change, NewImage, Outcome, Where
+from core.studio import Studio
 from tests.pages.conftest import add, add_model
 
 UNSURE, APPLE, PEAR = (0.0, 0.0), (9.0, 0.0), (0.0, 9.0)
@@ -43,6 +44,19 @@ def fruit(studio: Studio) -> int:
     dataset_id = add(studio, "Fruit", {"apple": 3, "pear": 3, None: 5})
     teach(studio, dataset_id)
     return dataset_id
+
+
+def accept(studio: Studio, dataset_id: int, model: str, without: tuple[int, ...] = (), token: str = "") -> Outcome:
+    """What the model is 95 % sure of."""
+    outcome = labelling.accept(studio, dataset_id, 0.95, model, without, token)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def undo_own(studio: Studio, dataset_id: int, of: str, token: str) -> Outcome:
+    outcome = errands.undo_own(studio, dataset_id, of, token)
+    assert isinstance(outcome, Outcome)
+    return outcome
 
 
 def order(
@@ -92,13 +106,13 @@ def test_all_suggestions_above_a_threshold_are_one_action_and_one_undo(studio: S
     assert sure is not None
     assert (sure.counts[0], sure.counts[95], sure.counts[100]) == (5, 3, 0)
     assert [one.image.id for one in sure.least] == [ids[0], ids[1], ids[4]]
-    outcome = labelling.accept(studio, fruit, 0.95, sure.model, token="t1")
+    outcome = accept(studio, fruit, sure.model, token="t1")
     assert sorted(outcome.changed) == [ids[0], ids[1], ids[4]]
     labels = {image.id: image.label for image in studio.store.images.page(fruit, Where(), 0, 20)}
     assert [labels[one] for one in ids] == ["apple", "pear", None, None, "apple"]
-    again = labelling.accept(studio, fruit, 0.95, sure.model, token="t1")
+    again = accept(studio, fruit, sure.model, token="t1")
     assert again.action == outcome.action and sorted(again.changed) == sorted(outcome.changed)
-    datasets.undo_own(studio, fruit, "t1", "t2")
+    undo_own(studio, fruit, "t1", "t2")
     assert studio.store.images.count(fruit, Where(unlabelled=True)) == 5
 
 
@@ -106,7 +120,7 @@ def test_what_was_taken_out_is_not_accepted(studio: Studio, fruit: int) -> None:
     ids = look(studio, fruit, APPLE, PEAR, UNSURE, UNSURE, APPLE)
     model = labelling.sure(studio, fruit, 0.95, 1)
     assert model is not None
-    outcome = labelling.accept(studio, fruit, 0.95, model.model, [ids[0]])
+    outcome = accept(studio, fruit, model.model, (ids[0],))
     assert sorted(outcome.changed) == [ids[1], ids[4]]
 
 
@@ -118,13 +132,13 @@ def test_suggestions_that_are_others_by_now_are_not_accepted(studio: Studio, fru
 
 
 def test_others_labels_are_news_and_say_who(studio: Studio, fruit: int) -> None:
-    start = labelling.news(studio, fruit, 0).action
+    start = labelling.news(studio, fruit, 0).revision
     assert labelling.news(studio, fruit, start) == labelling.News(start, (), False)
     image = studio.store.images.page(fruit, Where(unlabelled=True), 0, 1)[0]
     datasets.change(replace(studio, who="Bo"), fruit, "relabel", [Change(image.id, image.revision, "plum")])
     found = labelling.news(studio, fruit, start)
     assert [(one.image.id, one.image.label, one.who) for one in found.touched] == [(image.id, "plum", "Bo")]
-    assert found.action > start
+    assert found.revision > start
 
 
 def test_two_who_wish_the_same_are_in_no_conflict(studio: Studio, fruit: int) -> None:
@@ -140,10 +154,62 @@ def test_two_who_wish_the_same_are_in_no_conflict(studio: Studio, fruit: int) ->
 def test_a_step_is_taken_back_once_however_often_that_is_sent(studio: Studio, fruit: int) -> None:
     image = studio.store.images.page(fruit, Where(unlabelled=True), 0, 1)[0]
     datasets.change(studio, fruit, "relabel", [Change(image.id, image.revision, "plum")], "mine")
-    first = datasets.undo_own(studio, fruit, "mine", "back")
-    assert datasets.undo_own(studio, fruit, "mine", "back").action == first.action
+    first = undo_own(studio, fruit, "mine", "back")
+    assert undo_own(studio, fruit, "mine", "back").action == first.action
     assert studio.store.images.get(image.id).label is None
     with pytest.raises(Conflict):
-        datasets.undo_own(studio, fruit, "mine", "another")
+        undo_own(studio, fruit, "mine", "another")
     with pytest.raises(NotFound):
-        datasets.undo_own(studio, fruit, "nobody's", "another")
+        undo_own(studio, fruit, "nobody's", "another")
+
+
+def test_what_the_model_says_stays_true_whatever_is_changed_put_back_or_looked_at_late(
+    studio: Studio, fruit: int
+) -> None:
+    """What is kept and patched is what would be read and worked out anew."""
+    look(studio, fruit, APPLE, PEAR, UNSURE, (1.0, 1.2), APPLE)
+    rng = np.random.default_rng(0)
+    late, kept = 0, None
+    for step in range(40):
+        images = [one for gone in (False, True) for one in studio.store.images.page(fruit, Where(deleted=gone), 0, 100)]
+        image = images[int(rng.integers(len(images)))]
+        match step % 4:
+            case 0:
+                datasets.change(studio, fruit, "relabel", [Change(image.id, label=rng.choice(["apple", "pear"]))])
+            case 1:
+                datasets.change(studio, fruit, "relabel", [Change(image.id, label=None)])
+            case 2:
+                datasets.change(studio, fruit, "delete", [Change(image.id, deleted=bool(rng.integers(2)))])
+            case _:
+                late += 1
+                new = NewImage(f"{late:064x}", "late.jpg", None, Split.AUTO, 8, 8, "PNG", 9)
+                studio.store.images.add(fruit, [new], "ann", "Added")
+                labelling.said(studio, fruit)
+                row = studio.store.vectors.next_row()
+                studio.vectors.append(row, rng.normal(0, 1, (1, 1280)).astype(np.float32))
+                studio.store.vectors.put({new.sha256: row})
+        kept = labelling.said(studio, fruit)
+        labelling._kept.clear()
+        anew = labelling.said(studio, fruit)
+        assert kept is not None and anew is not None
+        assert (kept.waiting == anew.waiting).all() and (kept.best == anew.best).all()
+        assert np.allclose(kept.confidence, anew.confidence) and np.allclose(kept.margin, anew.margin)
+        labelling._kept[str(studio.settings.home), fruit] = (
+            labelling._Waiting(studio.store.desk.revision(fruit), studio.store.vectors.next_row(), kept.waiting),
+            kept,
+        )
+    assert late == 10 and kept is not None and len(kept.ids) > 5
+
+
+def test_what_an_errand_changes_piece_by_piece_is_news_each_time(
+    studio: Studio, fruit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "LARGE", 3)
+    monkeypatch.setattr(errands, "PIECE", 6)
+    errands.change_all(studio, fruit, "relabel", Where(), Change(0, label="fig"))
+    errands.carry_out(studio, -1.0)
+    first = labelling.news(studio, fruit, labelling.news(studio, fruit, 10**9).revision - 1)
+    assert len(first.touched) == 6
+    assert labelling.news(studio, fruit, first.revision).touched == ()
+    errands.carry_out(studio, -1.0)
+    assert len(labelling.news(studio, fruit, first.revision).touched) == 11

@@ -14,14 +14,16 @@ ROOT = Path(__file__).parents[1]
 
 # Folder or file -> the guarded names it may import; the first match counts.
 MAY_IMPORT: dict[str, set[str]] = {
-    "core/learning": {"torch", "torchvision", "timm", "onnx", "safetensors"},
+    "core/learning": {"torch", "torchvision", "timm", "onnx", "safetensors", "captum"},
     "core/trainer.py": {"torch"},  # where torch and storage meet
     "core/scheduler.py": {"filelock"},  # there is one
     "core/predictor.py": {"multiprocessing"},  # the other end of the wire
+    "core/proposing.py": {"optuna"},  # what a search tries next
     "core/graphs.py": {"onnx"},
     "core/bundles.py": {"safetensors"},
     "core/imaging": {"PIL", "pillow_heif", "subprocess"},  # its decoding children
     "core/index": {"onnxruntime", "sklearn", "scipy"},
+    "core/packing": {"onnxruntime", "onnx", "fpdf", "pymupdf_fonts", "noto_cjk_sans_jp_regular"},
     "core/storage": {"sqlalchemy", "sqlite3"},
     "core/running": {"subprocess", "multiprocessing", "psutil", "filelock"},  # multiprocessing: the predictor's wire
     "core/serving": {"starlette"},
@@ -33,13 +35,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 GUARDED = {
     *("streamlit", "plotly", "starlette", "uvicorn", "torch", "torchvision", "timm", "sqlalchemy", "sqlite3"),
     *("subprocess", "multiprocessing", "psutil", "filelock", "ray", "onnxruntime", "onnx", "sklearn", "scipy"),
-    *("PIL", "pillow_heif", "safetensors", "pickle", "joblib", "requests", "httpx2"),
+    *("fpdf", "pymupdf_fonts", "noto_cjk_sans_jp_regular"),
+    *("PIL", "pillow_heif", "safetensors", "optuna", "captum", "matplotlib", "pickle", "joblib", "requests", "httpx2"),
 }
 # Rooms of core that a room may not look into, whatever they import themselves.
 CLOSED_ROOMS: dict[str, set[str]] = {
     "core/learning": {"core.storage", "core.running", "core.serving"},
     "core/imaging": {"core.storage", "core.running", "core.serving", "core.learning", "core.index"},
     "core/index": {"core.storage", "core.running", "core.serving", "core.learning"},
+    "core/packing": {"core.storage", "core.running", "core.serving", "core.learning"},
     "core/storage": {"core.running", "core.serving", "core.learning", "core.index", "core.imaging"},
     "core/running": {"core.serving", "core.learning"},
     "core/serving": {"core.storage", "core.running", "core.learning", "core.index", "core.imaging", "core.embedded"},
@@ -101,7 +105,18 @@ def test_a_part_draws_what_it_is_handed_and_never_asks_the_studio(path: Path) ->
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to("core")], ids=str)
 def test_only_the_entry_points_open_a_studio(path: Path) -> None:
-    entry_points = {"indexer", "surveyor", "predictor", "trainer", "scheduler", "embedded", "commands", "__main__"}
+    entry_points = {
+        "indexer",
+        "surveyor",
+        "searcher",
+        "explainer",
+        "predictor",
+        "trainer",
+        "scheduler",
+        "embedded",
+        "commands",
+        "__main__",
+    }
     if path.parts[1].removesuffix(".py") in entry_points:
         return
     assert not below(imported(ROOT / path), {"core.embedded"})
@@ -121,4 +136,4 @@ def test_the_web_process_imports_neither_torch_nor_a_model_nor_a_decoder(tmp_pat
     loaded = set(done.stdout.split())
     assert "streamlit" in loaded and "sqlalchemy" in loaded
     # Streamlit itself brings PIL and pandas; everything that learns, answers or decodes stays outside.
-    assert not loaded & {"torch", "torchvision", "timm", "onnxruntime", "onnx", "sklearn", "pillow_heif"}
+    assert not loaded & {"torch", "torchvision", "timm", "onnxruntime", "onnx", "sklearn", "pillow_heif", "optuna"}

@@ -7,7 +7,8 @@ import pytest
 from core import datasets, merging
 from core.errors import Conflict, NotFound, Refused
 from core.records import Split
-from core.studio import Change, NewImage, Studio, Where
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
 
 
 def make(studio: Studio, name: str, rows: list[tuple[int, str | None, Split]], origin: str = "") -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,17 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import psutil
 import pytest
+from PIL import Image
 
+from core import caution, models
 from core.errors import NotFound, Refused, Unavailable
+from core.imaging.lending import Lender
 from core.imaging.pool import DecoderPool
 from core.index.sessions import Outputs
 from core.indexer import Indexer
 from core.predictor import Predicting, Server, heat_rows, rank
-from core.records import Model
+from core.records import Model, Verdict
 from core.running.calls import Address, PredictorClient, read_address, write_address
 from core.settings import Settings
-from core.studio import Change, Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 from tests.test_indexer import work
 from tests.worlds import NoServices, folder_of, imported, make_studio, png
 
@@ -46,8 +54,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, decoder: DecoderPool) -> tup
 
 
 @pytest.fixture(scope="module")
-def predicting(world: tuple[Studio, Model], decoder: DecoderPool) -> Predicting:
-    return Predicting(world[0], decoder)
+def predicting(world: tuple[Studio, Model], lender: Lender) -> Predicting:
+    return Predicting(world[0], lender)
 
 
 @pytest.fixture
@@ -100,7 +108,7 @@ def test_what_was_not_asked_for_is_not_there(world: tuple[Studio, Model], client
     assert (answer.heat, answer.neighbours) == ((), ())
 
 
-def test_a_bundle_that_was_fitted_anew_meanwhile_is_found(tmp_path: Path, decoder: DecoderPool) -> None:
+def test_a_bundle_that_was_fitted_anew_meanwhile_is_found(tmp_path: Path, decoder: DecoderPool, lender: Lender) -> None:
     studio = make_studio(tmp_path / "home", decoder)
     dataset = imported(studio, folder_of(tmp_path / "pets", {"cat": 3, "dog": 3}), "pets")
     indexer: Indexer = work(studio)
@@ -111,8 +119,42 @@ def test_a_bundle_that_was_fitted_anew_meanwhile_is_found(tmp_path: Path, decode
     for path in studio.files.model(old.folder).iterdir():
         path.unlink()
     studio.files.model(old.folder).rmdir()
-    answer = Predicting(studio, decoder).answer(old.id, old.folder, a_picture(studio), 0, False)
+    answer = Predicting(studio, lender).answer(old.id, old.folder, a_picture(studio), 0, False)
     assert "bird" in {one.label for one in answer.ranked}
+
+
+def test_a_picture_unlike_anything_it_learned_is_not_answered(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    studio, model = world
+    chance = np.random.default_rng(0)
+    picture = io.BytesIO()
+    Image.fromarray(chance.integers(0, 256, (96, 96, 3), np.uint8)).save(picture, "PNG")
+
+    known = client.predict(model, a_picture(studio), neighbours=0, heat=False)
+    strange = client.predict(model, picture.getvalue(), neighbours=0, heat=False)
+
+    assert known.verdict is Verdict.ANSWERED
+    assert strange.verdict is Verdict.UNLIKE
+    assert known.familiarity is not None and strange.familiarity is not None
+    assert known.familiarity > strange.familiarity
+
+
+def test_a_person_gets_what_it_is_least_sure_of(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    studio, model = world
+    found = caution.of(model)
+    assert found is not None
+    models.answer(studio, model.id, 0.5)
+    try:
+        paths = [studio.files.picture(one.sha256) for one in studio.store.images.page(1, Where(), 0, 10)]
+        answers = [client.predict(model, path, neighbours=0, heat=False) for path in paths]
+    finally:
+        models.answer(studio, model.id, 1.0)
+    least = found.at(0.5).confidence
+    for answer in answers:
+        sure = answer.ranked[0].confidence >= least
+        assert answer.verdict is (Verdict.ANSWERED if sure else Verdict.UNSURE)
+    assert {answer.verdict for answer in answers} >= {Verdict.ANSWERED}
 
 
 def test_labels_are_ranked_and_confidences_made_whole() -> None:
@@ -150,6 +192,36 @@ def test_more_like_what_is_not_there_is_said_to_be_so(world: tuple[Studio, Model
         client.similar(model.dataset_id, b"certainly not a picture", 3)
     with pytest.raises(Refused, match="smaller"):
         client.similar(model.dataset_id, b"x" * (studio.settings.picture_limit_bytes + 1), 3)
+
+
+def test_both_ends_of_the_wire_send_at_once(world: tuple[Studio, Model], client: PredictorClient) -> None:
+    studio, model = world
+    client.predict(model, a_picture(studio).read_bytes())
+    address = read_address(studio.files)
+    assert address is not None
+    ends = [
+        one
+        for one in psutil.Process().net_connections("tcp")
+        if one.status == psutil.CONN_ESTABLISHED and address.port in (one.laddr.port, one.raddr.port)
+    ]
+    assert len(ends) == 2, "the caller's and the predictor's, both of this process here"
+    for one in ends:
+        with socket.fromfd(one.fd, socket.AF_INET, socket.SOCK_STREAM) as end:
+            assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_one_of_many_is_answered_as_it_would_be_alone(
+    world: tuple[Studio, Model], predicting: Predicting, lender: Lender
+) -> None:
+    studio, model = world
+    many = Predicting(studio, lender, predicting)
+    for image in studio.store.images.page(1, Where(), 0, 10):
+        path = studio.files.picture(image.sha256)
+        looked, alone = many.look(model.id, model.folder, path), predicting.look(model.id, model.folder, path)
+        assert looked.format == "PNG"
+        assert {one.label: one.confidence for one in looked.answer.ranked} == pytest.approx(
+            {one.label: one.confidence for one in alone.answer.ranked}, abs=1e-5
+        )
 
 
 # ---- what cannot be answered ----
@@ -247,6 +319,29 @@ def test_without_a_predictor_the_services_are_woken_and_then_it_is_said(
     assert services.woken == 1
 
 
+def test_what_is_to_be_done_meanwhile_is_done_once_though_the_first_predictor_is_gone(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    done: list[int] = []
+    client.predict(world[1], png(), meanwhile=lambda: done.append(1))
+    with Path(os.devnull).open("r+b") as nobody:
+        for one in client._idle:  # takes everything, and then there is nothing more to read: as if it had just ended
+            os.dup2(nobody.fileno(), one.fileno())
+    assert client.predict(world[1], png(), meanwhile=lambda: done.append(2)).ranked
+    assert done == [1, 2]
+
+
+def test_what_fails_meanwhile_comes_out_and_the_next_is_answered(
+    world: tuple[Studio, Model], client: PredictorClient
+) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        client.predict(world[1], png((1, 2, 3)), meanwhile=full)
+    assert client.predict(world[1], png()).ranked
+
+
 def test_many_may_ask_at_once(world: tuple[Studio, Model], client: PredictorClient) -> None:
     answers: list[str] = []
 
@@ -285,6 +380,23 @@ def test_a_killed_predictor_is_replaced_without_the_caller_noticing(world: tuple
         client.close()
         second.terminate()
         assert second.wait(30) == 0
+
+
+def test_the_predictor_takes_one_core_for_its_small_sums(tmp_path: Path) -> None:
+    # An idle thread of a sum that is shared waits in a loop: it would take the core from ONNX Runtime.
+    said = """
+import sys
+from threadpoolctl import threadpool_info
+from core import predictor
+predictor.Process.run = lambda self: print([one["num_threads"] for one in threadpool_info()])
+sys.exit(predictor.main())
+"""
+    environment = {**os.environ, "DARKROOM_HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "2"}
+    out = subprocess.run(
+        [sys.executable, "-c", said], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    threads = json.loads(out.stdout.splitlines()[-1])
+    assert threads and set(threads) == {1}
 
 
 def test_the_predictor_needs_no_torch() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.queue import Turn, next_up, turns
 from core.records import Run, RunState, TrainingSpec
 
@@ -37,3 +39,23 @@ def test_a_turn_says_how_many_go_first_and_when_it_begins() -> None:
 
 def test_with_a_free_device_the_next_begins_at_once() -> None:
     assert turns([], [(run(1), 10.0), (run(2), 10.0)], {}, 2) == {1: Turn(0, 0.0), 2: Turn(1, 0.0)}
+
+
+def trial(number: int, owner: str = "ann", priority: int = 0) -> Run:
+    return replace(run(number, owner, priority), search_id=1)
+
+
+def test_no_run_waits_for_more_than_one_trial_however_much_its_owner_used() -> None:
+    used = {"bob": 9999.0}
+    assert next_up([run(1, "bob"), trial(2)], {}, used, 1).owner == "bob", "it was there before the trial"
+    assert next_up([trial(2), run(3, "bob")], {}, used, 1).owner == "ann", "one trial, and then it is his turn"
+    assert next_up([run(1, "bob", priority=-1), trial(2)], {}, used, 1).owner == "ann"
+
+
+def test_a_search_is_not_starved_by_those_who_come_after_its_trial() -> None:
+    assert next_up([trial(1), *(run(n, "bob") for n in range(2, 9))], {}, {"bob": 60.0}, 1).owner == "ann"
+
+
+def test_trials_of_two_people_take_turns() -> None:
+    waiting = [trial(1, "ann"), trial(2, "bob")]
+    assert next_up(waiting, {}, {"ann": 60.0}, 1).owner == "bob"

@@ -47,6 +47,20 @@ def test_only_a_pretrained_network_starts_from_the_instant_model() -> None:
     assert not derived("resnet18", warm_start=True).warm_start
 
 
+def test_only_the_packaged_network_leaves_its_first_stages_alone() -> None:
+    assert 0 < derived().frozen_stages < 9
+    assert derived(frozen_stages=0).frozen_stages == 0
+    assert not any(derived(card.name).frozen_stages for card in ARCHITECTURES if not card.packaged)
+    with pytest.raises(Refused, match="Only EfficientNet-Lite0"):
+        derived("resnet18", frozen_stages=2)
+
+
+def test_a_warm_start_is_averaged_in_the_shortest_run_and_a_cold_one_in_a_long_run_only() -> None:
+    assert 0 < derived(epochs=1, images=20).ema < derived(epochs=50).ema
+    assert derived(epochs=1, images=20, warm_start=False).ema == 0 < derived(epochs=50, warm_start=False).ema
+    assert derived(epochs=1, images=20, ema=0.5).ema == 0.5
+
+
 def test_few_pictures_still_make_several_steps_an_epoch() -> None:
     for images in (40, 100, 200, 1000):
         assert images / derived(images=images).batch_size >= 5
@@ -79,8 +93,8 @@ def test_a_number_of_epochs_that_cannot_be_is_refused(epochs: int) -> None:
 
 
 def test_an_architecture_that_is_not_there_is_answered_with_those_that_are() -> None:
-    with pytest.raises(NotFound, match="'vgg19'.*efficientnet-lite0.*mlp"):
-        get("vgg19")
+    with pytest.raises(NotFound, match="'lenet5'.*efficientnet-lite0.*mlp"):
+        get("lenet5")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from core import datasets, estimates, runs
 from core.errors import Conflict, DiskFull, NotFound, Refused
 from core.records import Run, RunState, Split, Wish
 from core.storage import LocalFiles
-from core.studio import NewImage, Studio
+from core.stores import NewImage
+from core.studio import Studio
 
 
 def labelled_dataset(studio: Studio, counts: dict[str, int]) -> int:

@@ -9,7 +9,8 @@ import pytest
 from core import findings, versions
 from core.records import Split
 from core.splits import assign
-from core.studio import LabelledImage, Studio
+from core.stores import LabelledImage
+from core.studio import Studio
 from tests.findings.world import World, scene
 from tests.test_versions import images
 

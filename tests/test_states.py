@@ -10,7 +10,8 @@ import pytest
 from core import datasets, recipe, runs, versions
 from core.errors import Conflict, NotFound, Refused
 from core.records import ChangeKind, ModelKind, Split, TrainingSpec, Version
-from core.studio import Change, NewImage, Studio, Where
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
 
 LABELS = ("cat", "dog", "cow", None)
 State = Mapping[int, tuple[str | None, Split]]

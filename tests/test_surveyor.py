@@ -10,9 +10,11 @@ import pytest
 
 from core import surveys
 from core.errors import NotFound, Refused
+from core.jobs import Interrupted, Tell
 from core.records import Dataset, Split
-from core.studio import NewImage, Studio
-from core.surveyor import UNFORESEEN, Interrupted, Surveyor, Tell
+from core.stores import NewImage
+from core.studio import Studio
+from core.surveyor import UNFORESEEN, Surveyor
 
 
 @pytest.fixture

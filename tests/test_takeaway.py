@@ -38,7 +38,7 @@ def trained(studio: Studio, state: RunState = RunState.SUCCEEDED) -> int:
 
 def test_run_json_says_what_was_asked_what_was_derived_and_what_came_of_it(studio: Studio) -> None:
     found = json.loads(takeaway.run_json(studio.store, trained(studio)))
-    assert found["spec"] == {"architecture": "mlp", "epochs": 2, "overrides": {}, "begin": "fresh"}
+    assert found["spec"] == {"architecture": "mlp", "epochs": 2, "overrides": {}, "begin": "fresh", "fetch": False}
     assert (found["recipe"]["seed"], found["machine"]["cores"]) == (3, 2)
     assert (found["run"]["state"], found["run"]["reason"]) == ("succeeded", "done")
     assert found["run"]["started_at"] == "1970-01-01T00:16:40+00:00"

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from core import runs
+from core import caution, runs
 from core.beginnings import pin, pinned
 from core.errors import Conflict, StudioError
 from core.imaging.pool import DecoderPool
+from core.index.backbone import Backbone
+from core.index.sessions import Ready
 from core.keeping import tidy
 from core.learning import loop
 from core.learning.events import Event, Validated
 from core.learning.learner import Learner
-from core.records import Begin, Hold, Metric, Run, RunState, Split, TrainingSpec
+from core.records import Begin, Hold, Metric, Run, RunState, Split, TrainingSpec, Verdict
 from core.running.attempt import carry_out
 from core.running.context import RunContext
 from core.studio import Studio
@@ -126,6 +130,33 @@ def test_test_pictures_change_nothing_but_the_score(lab: Lab, where: tuple[int, 
     scored = [lab.store.models.get(run.model_id or 0) for run in (first, second)]
     assert [model.measured_on for model in scored] == ["test", "test"]
     assert scored[0].summary["loss"] != scored[1].summary["loss"]
+
+
+def test_what_is_strange_to_a_network_that_began_with_nothing_is_told_by_the_packaged_one(
+    lab: Lab, where: tuple[int, int], decoder: DecoderPool
+) -> None:
+    lab.settings = dataclasses.replace(lab.settings, backbone="")
+    model = lab.store.models.get(trained(lab, where).model_id or 0)
+    ready = Ready(lab.files.model(model.folder) / "model.onnx")
+    assert ready.caution is not None and ready.caution.by == caution.BACKBONES and ready.caution == caution.of(model)
+    [shown, *_] = [image.sha256 for image in lab.store.versions.images(where[1]) if image.split is Split.TRAIN]
+    pixels = decoder.pixels(lab.files.picture(shown))
+    [bare] = Backbone(lab.settings.backbone_path, 1).vectors(pixels[None])
+
+    ramp = np.linspace(0, 240, 40).astype(np.uint8)[:, None, None] * np.ones((1, 40, 3), np.uint8)
+    own, strange = (ready.run(one, heat=False)[0] for one in (pixels, ramp))
+
+    assert own.backbone_vector is not None and np.allclose(own.backbone_vector, bare, atol=1e-4)
+    said = [(ready.familiarity(one), float(one.probabilities.max())) for one in (own, strange)]
+    assert [ready.caution.verdict(1.0, sure, familiar) for familiar, sure in said] == [Verdict.ANSWERED, Verdict.UNLIKE]
+
+
+def test_without_the_packaged_network_a_run_has_its_model_all_the_same(lab: Lab, where: tuple[int, int]) -> None:
+    lab.settings = dataclasses.replace(lab.settings, backbone="nowhere.onnx")
+    model = lab.store.models.get(trained(lab, where).model_id or 0)
+    found = caution.of(model)
+    assert found is not None and found.by == caution.OWN and found.familiar > -1
+    assert Ready(lab.files.model(model.folder) / "model.onnx").caution == found
 
 
 def test_a_run_records_its_split(lab: Lab, where: tuple[int, int]) -> None:

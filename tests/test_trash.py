@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,11 @@ import pytest
 from core import datasets, trash
 from core.errors import NotFound
 from core.indexer import Indexer
-from core.records import Image, Split, VersionImage
-from core.studio import Change, Checked, NewImage, Studio, Where
+from core.ports import Checked
+from core.records import Image, ItemState, Ranked, Split, TrainingSpec, UploadItem, UploadState, VersionImage
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
+from tests.pages.conftest import add_model
 
 DAY_S = 86_400.0
 
@@ -117,3 +122,103 @@ def test_the_indexer_empties_the_trash_by_itself(
     Indexer(studio).tick()
     assert studio.store.images.count(dataset_id, Where(deleted=True)) == 0
     assert studio.store.images.leftovers(9) == [image.sha256], "these bytes came a moment ago"
+
+
+def plant(studio: Studio, number: int, age_s: float, name: str = "") -> Path:
+    """A picture's file, as a kill between file and row leaves it."""
+    path = studio.files.picture(f"{number:064x}")
+    path = path.with_name(name or path.name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    os.utime(path, (time.time() - age_s, time.time() - age_s))
+    return path
+
+
+def test_a_file_that_nothing_names_goes_after_a_day_and_no_other(studio: Studio, dataset_id: int) -> None:
+    old, young = plant(studio, 1, 1.1 * DAY_S), plant(studio, 2, 0.9 * DAY_S)
+    half, other = plant(studio, 1, 2 * DAY_S, f"{1:064x}.77.part"), plant(studio, 1, 2 * DAY_S, "not ours.txt")
+    image, _ = put(studio, dataset_id, 3), put(studio, dataset_id, (1 << 255) + 6)
+    studio.store.images.change(dataset_id, "relabel", "a second label", [Change(image.id, label="dog")], "ann")
+    upload = studio.store.uploads.create(None, "going on")
+    items = [UploadItem(upload.id, "4.jpg", ItemState.ACCEPTED, 1, f"{4:064x}")]
+    studio.store.uploads.receive(upload.id, items)
+    model = add_model(studio, dataset_id)
+    studio.store.predictions.add(dataset_id, model.id, f"{5:064x}", "5.jpg", [Ranked("cat", 1.0)], 1.0)
+    named = [studio.files.picture(image.sha256), plant(studio, 4, 0), plant(studio, 5, 0)]
+    for path in named:
+        os.utime(path, (0, 0))
+    assert trash.sweep_strays(studio, 0) == 2
+    trash.sweep(studio)
+    assert not old.exists() and not half.exists()
+    assert young.exists() and other.exists() and all(path.exists() for path in named)
+    assert trash.sweep_strays(studio, 1) == 0, "a folder that is not there"
+
+
+def test_a_stray_that_is_wanted_again_before_it_goes_stays(studio: Studio, dataset_id: int, tmp_path: Path) -> None:
+    path = plant(studio, 1, 2 * DAY_S)
+    assert trash.sweep_strays(studio, 0) == 1
+    source = tmp_path / "again.jpg"
+    source.write_bytes(b"x")
+    studio.files.keep_pictures([Checked(source, f"{1:064x}")])  # its row is on its way
+    trash.sweep(studio)
+    assert path.exists()
+
+
+def test_the_indexer_looks_for_strays_one_folder_a_sweep(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.indexer.SWEEP_S", 0.0)
+    monkeypatch.setattr("core.indexer.SHARDS", 2)
+    paths = [plant(studio, (shard << 248) + 7, 2 * DAY_S) for shard in (0, 1)]
+    indexer = Indexer(studio)
+    indexer.tick()
+    assert sum(path.exists() for path in paths) == 1
+    indexer.tick()
+    assert not any(path.exists() for path in paths)
+
+
+def test_a_removed_dataset_loses_its_pictures_after_thirty_days_but_none_that_another_has(
+    studio: Studio, dataset_id: int
+) -> None:
+    mine, shared = put(studio, dataset_id, 1), put(studio, dataset_id, 2)
+    other = studio.store.datasets.create("other").id
+    put(studio, other, 2)
+    held = [VersionImage(one.id, one.sha256, 0, Split.TRAIN) for one in (mine, shared)]
+    studio.store.versions.freeze(dataset_id, "v", ["cat"], held)
+    studio.store.datasets.remove(dataset_id)
+    assert trash.sweep(studio, lambda: time.time() + 29 * DAY_S) == 0
+    assert all(path.exists() for path in files_of(studio, mine.sha256))
+    assert trash.sweep(studio, lambda: time.time() + 31 * DAY_S) == 2
+    assert not any(path.exists() for path in files_of(studio, mine.sha256))
+    assert all(path.exists() for path in files_of(studio, shared.sha256))
+    assert studio.store.images.count(other, Where()) == 1
+
+
+def test_a_removed_dataset_keeps_its_pictures_while_a_run_of_it_goes_on(studio: Studio, dataset_id: int) -> None:
+    image = put(studio, dataset_id, 1)
+    version = studio.store.versions.freeze(
+        dataset_id, "v", ["cat"], [VersionImage(image.id, image.sha256, 0, Split.TRAIN)]
+    )
+    studio.store.runs.submit(dataset_id, version.id, "run", TrainingSpec("mlp", 1))
+    studio.store.datasets.remove(dataset_id)
+    assert trash.sweep(studio, lambda: time.time() + 99 * DAY_S) == 0
+    assert all(path.exists() for path in files_of(studio, image.sha256))
+
+
+def test_what_a_cancelled_upload_had_accepted_is_swept_but_not_what_is_held_elsewhere(
+    studio: Studio, dataset_id: int
+) -> None:
+    shas = [f"{n:064x}" for n in range(1, 5)]
+    image, *_ = [put(studio, dataset_id, n) for n in (1,)]
+    for sha in shas[1:]:
+        for path in files_of(studio, sha):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"x")
+    gone, going_on = (studio.store.uploads.create(None, name) for name in ("gone", "going on"))
+    for upload, some in ((gone, shas[:3]), (going_on, shas[2:])):
+        items = [UploadItem(upload.id, f"{sha}.jpg", ItemState.ACCEPTED, 1, sha) for sha in some]
+        studio.store.uploads.receive(upload.id, items)
+    studio.store.uploads.move(gone.id, [UploadState.RECEIVING], UploadState.CANCELLED)
+    studio.store.uploads.forget(gone.id)
+    trash.sweep(studio, lambda: time.time() + DAY_S)
+    there = [studio.files.picture(sha).exists() for sha in shas]
+    assert there == [True, False, True, True], "in a dataset, of the cancelled one alone, of another upload twice"
+    assert studio.store.images.get(image.id).sha256 == shas[0]

@@ -21,7 +21,8 @@ from core.errors import Conflict, DiskFull, NotFound, Refused
 from core.records import ItemState, Split, UploadState
 from core.settings import Settings
 from core.storage import LocalFiles
-from core.studio import Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 from core.uploads.staging import staged
 from tests.worlds import CORPUS, folder_of, imported, png
 
@@ -510,3 +511,31 @@ def test_what_nobody_touched_for_a_day_is_swept_away(studio: Studio) -> None:
     assert uploads.get(studio, old.id).state is UploadState.CANCELLED
     assert not studio.files.upload(old.id).exists()
     assert uploads.get(studio, young.id).state is UploadState.RECEIVING
+
+
+def test_half_a_picture_that_somebody_killed_left_in_the_store_is_written_anew(studio: Studio, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "pets", {"cat": 1, "dog": 1})
+    whole = (folder / "cat" / "1.png").read_bytes()
+    torn = studio.files.picture(hashlib.sha256(whole).hexdigest())
+    torn.parent.mkdir(exist_ok=True)
+    torn.write_bytes(whole[:20])
+    uploads.import_path(studio, folder, "pets")
+    assert torn.read_bytes() == whole
+    assert not list(studio.files.pictures.rglob("*.part"))
+
+
+def test_a_picture_in_the_trash_comes_back_with_its_new_label_when_it_is_imported_again(
+    studio: Studio, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "pets", {"cat": 3, "dog": 3})
+    dataset = imported(studio, folder, "pets")
+    gone, *others = studio.store.images.page(dataset.id, Where(order="oldest"), 0, 9)
+    datasets.change(studio, dataset.id, "delete", [Change(gone.id, deleted=True)])
+    again = uploads.import_path(studio, folder, "pets", labels={"cat": "Cat"})
+    assert again.accepted == 1
+    back = studio.store.images.get(gone.id)
+    assert (back.deleted_at, back.label, back.revision) == (None, "Cat", gone.revision + 2)
+    assert studio.store.images.page(dataset.id, Where(order="oldest"), 0, 9)[1:] == others
+    (action, *_) = studio.store.images.actions(dataset.id)
+    datasets.undo(studio, action.id)
+    assert studio.store.images.get(gone.id).deleted_at is not None

@@ -8,7 +8,8 @@ from core import datasets, versions
 from core.errors import Refused
 from core.records import Split
 from core.splits import assign
-from core.studio import Change, LabelledImage, Studio, Where
+from core.stores import Change, LabelledImage, Where
+from core.studio import Studio
 from tests.worlds import folder_of, imported
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pytest
 
 from core import uploads
 from core.errors import Unavailable
+from core.imaging.lending import Lender
 from core.imaging.pool import DecoderPool
 from core.index.vector_file import LocalVectorFile
+from core.ports import Decoder, Predictor
 from core.records import Answer, Dataset, Model, Neighbour
 from core.settings import Settings
 from core.storage import LocalFiles, open_store
-from core.studio import Decoder, Predictor, Studio
+from core.studio import Studio
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 CORPUS = SHARED / "corpus"
@@ -27,7 +29,14 @@ DATA = SHARED / "data"
 class NoPredictor:
     """A studio without a predictor process."""
 
-    def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+    def predict(
+        self,
+        model: Model,
+        picture: bytes | Path,
+        neighbours: int = 3,
+        heat: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
         raise Unavailable("There is no predictor in this test.")
 
     def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
@@ -64,6 +73,15 @@ def decoders() -> Iterator[DecoderPool]:
         yield pool
     finally:
         pool.close()
+
+
+@contextmanager
+def lenders() -> Iterator[Lender]:
+    lender = Lender(2, 50 << 20)
+    try:
+        yield lender
+    finally:
+        lender.close()
 
 
 def png(colour: tuple[int, int, int] = (200, 30, 30), side: int = 8, seed: int = 0) -> bytes:

@@ -1,18 +1,16 @@
-"""What the peers share: the same weights, the same clock. Stands alone: peers know nothing of Darkroom.
+"""What the peers share: the same network with the same weights, and how it is measured.
 
-A peer is `python benchmarks/peers/NAME.py FOLDER EPOCHS`, with FOLDER/train/LABEL/* to learn from and
-FOLDER/test/LABEL/* to be measured on. It says a line of JSON an epoch: the accuracy, and the seconds since it began, of
-its own (CPU, children included) and of the clock, without what the measuring took.
+Stands alone: peers know nothing of Darkroom. A peer is `python benchmarks/peers/NAME.py FOLDER EPOCHS`, with
+FOLDER/train/LABEL/* to learn from and FOLDER/test/LABEL/* to be measured on. It says a line of
+JSON an epoch: the accuracy, and the seconds since it began, of its own (CPU, children included) and of the clock,
+without what the measuring took.
 """
 
 from __future__ import annotations
 
 import importlib.resources
-import json
 import os
-import resource
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,37 +19,8 @@ import torch
 
 FOLDER, EPOCHS = Path(sys.argv[1]), int(sys.argv[2])
 SIDE, BATCH = 224, 32
-WORKERS = 0 if (os.cpu_count() or 1) < 2 else 2
-
-
-def cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-class Clock:
-    """Stands still while the accuracy is measured."""
-
-    def __init__(self) -> None:
-        self.began_s, self.began_cpu_s = time.monotonic(), cpu_s()
-        self.paused_s = self.paused_cpu_s = 0.0
-
-    def pause(self) -> None:
-        self.paused_s, self.paused_cpu_s = time.monotonic(), cpu_s()
-
-    def resume(self) -> None:
-        self.began_s += time.monotonic() - self.paused_s
-        self.began_cpu_s += cpu_s() - self.paused_cpu_s
-
-    def say(self, epoch: int, accuracy: float) -> None:
-        """To be called while paused."""
-        said = {
-            "epoch": epoch,
-            "seconds": self.paused_s - self.began_s,
-            "cpu_s": self.paused_cpu_s - self.began_cpu_s,
-            "accuracy": accuracy,
-        }
-        print(json.dumps(said), flush=True)
+THREADS = int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
+WORKERS = 0 if THREADS < 2 else 2  # who is held to one thread has no other processes either
 
 
 def weights(names: list[str]) -> dict[str, Any]:

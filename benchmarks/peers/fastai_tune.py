@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from common import BATCH, EPOCHS, FOLDER, SIDE, WORKERS, Clock, weights
+from clock import Clock
+from common import BATCH, EPOCHS, FOLDER, SIDE, WORKERS, weights
 from fastai.vision.all import (
     Callback,
     ImageDataLoaders,

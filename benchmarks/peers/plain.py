@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from common import BATCH, EPOCHS, FOLDER, SIDE, WORKERS, Clock, accuracy, network
+from clock import Clock
+from common import BATCH, EPOCHS, FOLDER, SIDE, WORKERS, accuracy, network
 from torchvision import datasets, transforms
 
 torch.manual_seed(0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from common import BATCH, EPOCHS, FOLDER, SIDE, WORKERS, Clock, accuracy, network
+from clock import Clock
+from common import BATCH, EPOCHS, FOLDER, SIDE, WORKERS, accuracy, network
 from timm.data import create_dataset, create_loader
 from timm.loss import LabelSmoothingCrossEntropy
 from timm.optim import create_optimizer_v2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from core.commands import data, findings, machine, states, steering, training
+from core.commands import access, data, findings, leaving, machine, searching, states, steering, training
 from core.commands.answers import Answer, Failed
 
 __all__ = ["Answer", "Failed", "run"]
@@ -24,11 +24,19 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "cancel": steering.cancel,
     "retry": steering.retry,
     "prefer": steering.prefer,
+    "search": searching.search,
+    "searches": searching.list_searches,
+    "answer": training.answer,
+    "architectures": training.list_architectures,
     "predict": training.predict,
     "export": training.export,
+    "package": leaving.package,
+    "share": leaving.share,
+    "import-model": leaving.import_model,
     "versions": states.versions_of,
     "export-data": states.export_data,
     "merge": states.merge,
+    "tokens": access.tokens_of,
     "doctor": machine.doctor,
     "serve": machine.serve,
     "open": machine.open_screens,

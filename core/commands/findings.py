@@ -11,7 +11,8 @@ from core.embedded import open_studio
 from core.errors import StudioError
 from core.findings import Summary
 from core.records import Dataset, FindingKind
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 
 LOOK_S = 0.3
 EVERYTHING = 1_000_000
@@ -46,7 +47,7 @@ def list_findings(wish: argparse.Namespace) -> Answer:
     looked = f"{found.survey.content.get('pictures', 0):,} pictures were looked at"
     if not rows:
         return Answer(document, f"Nothing wrong found: {looked}.")
-    lines = [f"{found.open:,} findings, {found.wrong:,} of them spoil a model or its score; {looked}."]
+    lines = [f"{found.sentence}; {looked}."]
     lines += [table(["kind", "findings"], [[findings.TITLES[kind], many] for kind, many in found.counts.items()]), ""]
     for row in rows[:_SHOWN]:
         shown = [names[image] for image in row.images[:4] if image in names]

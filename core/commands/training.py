@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core import datasets, estimates, layouts, models, recipe, runs
+from core import architectures, catalogue, caution, datasets, estimates, layouts, models, recipe, runs, weights
+from core.architectures import Architecture
 from core.commands.answers import Answer, Failed, progress, progress_over, table
 from core.embedded import open_studio
 from core.errors import NotFound, Refused, StudioError, Unavailable
-from core.records import Begin, Model, Run, RunState
+from core.records import Begin, Choice, Hold, Model, Run, RunState, TrainingSpec, Verdict
 from core.studio import Studio
 
 POLL_S = 0.2
@@ -51,7 +52,65 @@ def _start(studio: Studio, wish: argparse.Namespace) -> Run:
         raise Refused("Say which dataset to train on, or with --from which run to train longer.", "dataset")
     dataset = datasets.find(studio, wish.dataset)
     overrides = dict(_override(text) for text in wish.set)
-    return runs.start(studio, dataset.id, wish.architecture, wish.epochs, overrides)
+    spec = TrainingSpec(wish.architecture, wish.epochs, overrides)
+    card = architectures.get(spec.architecture)
+    if not weights.at_hand(studio.files, card):
+        if not wish.weights:
+            raise Refused(_unanswered(studio, card), "weights")
+        spec = weights.chosen(spec, Choice(wish.weights))
+    return runs.start(studio, dataset.id, spec.architecture, spec.epochs, spec.overrides, fetch=spec.fetch)
+
+
+def _unanswered(studio: Studio, card: Architecture) -> str:
+    """What a person can say instead, and where the file would have to lie."""
+    folder = studio.files.weights(f"{card.name}{weights.ENDINGS[0]}").parent
+    ways = {
+        Choice.DOWNLOAD: f"--weights download (fetches {weights.megabytes(card)} from {weights.host(studio.settings)})",
+        Choice.SCRATCH: "--weights scratch (begins with nothing)",
+        Choice.PACKAGED: f"--weights packaged (trains {architectures.PACKAGED} instead)",
+    }
+    said = ", or ".join(ways[choice] for choice in weights.choices(studio.settings, card))
+    return f"{weights.missing(card)} Say {said}, or put the file into {folder}."
+
+
+def answer(wish: argparse.Namespace) -> Answer:
+    studio = open_studio()
+    run = runs.answer(studio, runs.find(studio, wish.run).id, Choice(wish.choice))
+    return Answer(document(studio, run), _sentence(studio, run))
+
+
+def list_architectures(wish: argparse.Namespace) -> Answer:
+    """The cards; with words, every network of timm's that they fit, with its weights and their licences."""
+    words = " ".join(wish.words)
+    if not words:
+        cards = list(architectures.ARCHITECTURES)
+    else:
+        cards = [architectures.get(name) for name in catalogue.search(words)]
+    if not cards:
+        raise NotFound(f"No network of timm's is called anything like “{words}”.")
+    files = open_studio().files
+    documents: list[dict[str, Any]] = [
+        {
+            "architecture": card.name,
+            "parameters": card.parameters,
+            "side": card.side,
+            "pretrained": card.pretrained,
+            "at_hand": weights.at_hand(files, card),
+            "licence": card.licence,
+        }
+        for card in cards
+    ]
+    rows = [
+        [d["architecture"], f"{d['parameters'] / 1e6:.1f} M", f"{d['side']} px", _begins(d), d["licence"]]
+        for d in documents
+    ]
+    return Answer(documents, table(["architecture", "parameters", "pictures", "begins", "licence"], rows))
+
+
+def _begins(document: dict[str, Any]) -> str:
+    if not document["pretrained"]:
+        return "from scratch"
+    return "pretrained" if document["at_hand"] else "pretrained, not here"
 
 
 def _longer(studio: Studio, wish: argparse.Namespace) -> Run:
@@ -109,11 +168,15 @@ def document(studio: Studio, run: Run) -> dict[str, Any]:
 
 
 def _sentence(studio: Studio, run: Run) -> str:
-    said = f"Run {run.id}, {run.name}: {runs.WORDS[run.state]}"
+    said = f"Run {run.id}, {run.name}: {runs.word(run)}"
     if (turn := estimates.turn(studio, run)) is not None:
         return f"{said}. {estimates.sentence(turn)}"
     if run.state is RunState.RUNNING:
         return f"{said}, epoch {run.epoch} of {run.spec.epochs}, step {run.step:,} of {run.total_steps:,}."
+    if run.hold is Hold.ANSWER:
+        card = architectures.get(run.spec.architecture)
+        ways = " or ".join(f"`answer {run.id} {choice}`" for choice in weights.choices(studio.settings, card))
+        return f"{said}. {run.error} Say {ways}."
     if run.error:
         return f"{said}. {run.error}"
     if run.model_id is not None:
@@ -129,7 +192,12 @@ def list_models(wish: argparse.Namespace) -> Answer:
     studio = open_studio()
     if wish.model:
         model = models.find(studio, wish.model)
-        return Answer(_model(model) | {"summary": model.summary}, f"Model {model.id}. {models.sentence(model)}")
+        if wish.answer is not None:
+            model = models.answer(studio, model.id, wish.answer / 100)
+        text = f"Model {model.id}. {models.sentence(model)} {caution.sentence(model)}".strip()
+        return Answer(_model(model) | {"summary": model.summary}, text)
+    if wish.answer is not None:
+        raise Refused("Which model shall answer so many pictures? Name it.", "model")
     found = models.all_of(studio)
     if not found:
         return Answer([], "No model yet. A dataset with two labels gets its instant model by itself.")
@@ -140,7 +208,7 @@ def list_models(wish: argparse.Namespace) -> Answer:
 
 def predict(wish: argparse.Namespace) -> Answer:
     studio = open_studio()
-    model = _ready_model(studio, wish.model)
+    model = ready_model(studio, wish.model)
     pictures = list(_pictures(wish.paths))
     if not pictures:
         raise NotFound("There is no picture to look at. Give picture files, or folders that hold some.")
@@ -153,7 +221,7 @@ def predict(wish: argparse.Namespace) -> Answer:
 
 def export(wish: argparse.Namespace) -> Answer:
     studio = open_studio()
-    model = _ready_model(studio, wish.model)
+    model = ready_model(studio, wish.model)
     folder, target = models.folder(studio, model), wish.destination
     if target.suffix == ".zip":
         with target.open("wb") as out:
@@ -164,11 +232,12 @@ def export(wish: argparse.Namespace) -> Answer:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise Refused(f"{target} is there already and not empty. Choose a new folder.", "exists")
         shutil.copytree(folder, target, dirs_exist_ok=True)
+        (target / "model.json").write_bytes(models.told(studio, model))
     document = {"model": model.id, "destination": str(target), "kind": str(model.kind)}
     return Answer(document, f"Model {model.id} is in {target}.")
 
 
-def _ready_model(studio: Studio, text: str) -> Model:
+def ready_model(studio: Studio, text: str) -> Model:
     """The model; one that is just being made is waited for."""
     studio.services.wake()
     ends_at = time.monotonic() + INSTANT_WAIT_S
@@ -209,14 +278,17 @@ def _prediction(studio: Studio, model: Model, path: Path, one_of_many: bool) -> 
             raise
         return {"path": str(path), "ranked": [], "milliseconds": 0.0, "error": str(error)}
     ranked = [{"label": one.label, "confidence": round(one.confidence, 6)} for one in answer.ranked]
-    return {"path": str(path), "ranked": ranked, "milliseconds": round(answer.milliseconds, 1)}
+    said = {"verdict": str(answer.verdict), "familiarity": answer.familiarity}
+    return {"path": str(path), "ranked": ranked, "milliseconds": round(answer.milliseconds, 1), **said}
 
 
 def _line(one: dict[str, Any]) -> str:
     if "error" in one:
         return f"{one['path']}: {one['error']}"
     first = one["ranked"][0]
-    return f"{one['path']}: {first['label']} ({_percent(first['confidence'])} %)"
+    best = f"{first['label']} ({_percent(first['confidence'])} %)"
+    doubt = caution.said(Verdict(one["verdict"]))
+    return f"{one['path']}: {doubt} Nearest: {best}" if doubt else f"{one['path']}: {best}"
 
 
 def _model(model: Model) -> dict[str, Any]:
@@ -232,6 +304,8 @@ def _model(model: Model) -> dict[str, Any]:
         "labels": list(model.labels),
         "created": model.created_at,
         "run": model.run_id,
+        "answer_share": model.answer_share,
+        "caution": caution.sentence(model),
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.findings.doubts import Doubt, doubtful, suggestions, unlabelled
-from core.findings.reading import ACTIONS, TITLES, WRONG, Summary, act, ignore, page, summary
+from core.findings.reading import ACTIONS, SURVEY, TITLES, WRONG, Summary, act, ignore, page, summary
 
 __all__ = [
     "ACTIONS",
+    "SURVEY",
     "TITLES",
     "WRONG",
     "Doubt",

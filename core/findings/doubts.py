@@ -10,7 +10,8 @@ import numpy as np
 from core import bundles, evaluation, models
 from core.errors import NotFound
 from core.records import Image, Model, ModelKind
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)

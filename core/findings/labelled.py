@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from difflib import SequenceMatcher
 from itertools import combinations
 
@@ -137,12 +137,43 @@ def of_shortcuts(material: Material) -> Iterator[Found]:
         key = f"shortcut:{label.id}:{'-'.join(sorted(one.fact for one in several))}"
         score = several[0].found + several[0].right
         yield Found(FindingKind.SHORTCUT, key, score, said, _shown(there[label.id]), _go(label))
+    told = {at for at, several in by_label.items() if any(one.fact == "type" for one in several)}
+    yield from _leanings(material, images, targets, told)
+
+
+def _leanings(
+    material: Material, images: Sequence[Image], targets: shortcuts.Integers, told: Set[int]
+) -> Iterator[Found]:
+    """Labels that are of one kind of file, where the others are mixed; those of `told` are named already."""
+    there, types = _by_label(material), _types(images)
+    kinds = np.array([types.index(image.format) for image in images], np.int64)
+    for one in shortcuts.leanings(kinds, targets, len(material.labels)):
+        label, kind = material.labels[one.label], types[one.kind]
+        if one.label in told:
+            continue
+        said = (
+            f"{_share(one.inside)} of {quoted(label.name)} are {kind} files, of the others only {_share(one.outside)}. "
+            f"A model may learn that whatever is no {kind} file is something else. Save all pictures as one kind of "
+            "file, or add pictures of this label that are other files."
+        )
+        score = one.inside - one.outside
+        yield Found(
+            FindingKind.SHORTCUT, f"shortcut:{label.id}:leans", score, said, _shown(there[label.id]), _go(label)
+        )
+
+
+def _share(share: float) -> str:
+    return f"{math.floor(100 * share)}\u00a0%"
+
+
+def _types(images: Sequence[Image]) -> list[str]:
+    return sorted({image.format for image in images})
 
 
 def columns(images: Sequence[Image], facts: Sequence[PictureFacts]) -> dict[str, shortcuts.Floats]:
     """Each of FACTS as a matrix, a row a picture."""
     pairs = list(zip(images, facts, strict=True))
-    types = sorted({image.format for image in images})
+    types = _types(images)
     found = {
         "light": [[one.brightness, one.contrast] for _, one in pairs],
         "size": [[math.log(image.width * image.height)] for image, _ in pairs],

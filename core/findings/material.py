@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.ports import Vectors
 from core.records import Dataset, Image, Label, PictureFacts
-from core.studio import Studio, Vectors, Where
+from core.stores import Where
+from core.studio import Studio
 
 MEASURED_AT_ONCE = 256
 EVERYTHING = 10_000_000

@@ -30,9 +30,9 @@ class _Trouble:
     kind: FindingKind
     score: Callable[[Image, PictureFacts], float]  # larger is worse
     holds: Callable[[Image, PictureFacts], bool]
-    least_spread: float  # of the score: a dataset without any would call the slightest difference far; 0: far or not,
-    # unless half of the dataset is so
     says: Callable[[Image, PictureFacts], str]
+    least_spread: float = 0.0  # of the score: a dataset without any would call the slightest difference far
+    always: bool = False  # it is one however far it stands from the others, unless half of them are
 
 
 def _shorter(image: Image) -> int:
@@ -48,29 +48,29 @@ TROUBLES = (  # a picture is reported for the first one that holds
         FindingKind.BLANK,
         lambda image, facts: -facts.contrast,
         lambda image, facts: facts.contrast < BLANK,
-        0.0,
         lambda image, facts: "Nearly blank: there is next to nothing to see in this picture.",
+        always=True,
     ),
     _Trouble(
         FindingKind.DARK,
         lambda image, facts: -facts.brightness,
         lambda image, facts: facts.brightness < DARK and facts.dark > DARK_SHARE,
-        0.05,
         lambda image, facts: f"Very dark: {facts.dark:.0%} of this picture is black, unlike the others.",
+        least_spread=0.05,
     ),
     _Trouble(
         FindingKind.BRIGHT,
         lambda image, facts: facts.brightness,
         lambda image, facts: facts.brightness > BRIGHT and facts.bright > BRIGHT_SHARE and facts.contrast < 0.2,
-        0.03,
         lambda image, facts: f"Overexposed: {facts.bright:.0%} of this picture is white, unlike the others.",
+        least_spread=0.03,
     ),
     _Trouble(
         FindingKind.BLURRY,
         lambda image, facts: -facts.sharpness,
         lambda image, facts: facts.sharpness < BLURRY,
-        0.03,
         lambda image, facts: "Blurred: the edges in this picture are far softer than in the others.",
+        least_spread=0.03,
     ),
 )
 
@@ -92,11 +92,11 @@ def troubles(material: Material) -> Iterator[Found]:
     for trouble in TROUBLES:
         pairs = [(material.images[at], material.facts[at]) for at in rows]
         scores = np.array([trouble.score(image, facts) for image, facts in pairs if facts is not None])
-        if trouble.least_spread:
-            far = _far(scores, trouble.least_spread)
-        else:
+        if trouble.always:
             holding = [trouble.holds(image, facts) for image, facts in pairs if facts is not None]
             far = np.full(len(scores), 2 * sum(holding) < len(holding))
+        else:
+            far = _far(scores, trouble.least_spread)
         for at, score, is_far in zip(rows, scores, far, strict=True):
             facts = material.facts[at]
             if is_far and facts and at not in reported and trouble.holds(material.images[at], facts):

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from core import datasets, surveys
 from core.errors import NotFound, Refused
 from core.records import Finding, FindingKind, Split, Survey
-from core.studio import Change, Outcome, Studio, Where
+from core.stores import Change, Outcome, Where
+from core.studio import Studio
+from core.words import count
 
 SURVEY = "findings"
 EVERY = tuple(FindingKind)
@@ -66,9 +68,17 @@ class Summary:
         return sum(self.counts.values())
 
     @property
-    def wrong(self) -> int:
+    def serious(self) -> int:
         """Those that spoil a model or its score, as against those that are worth a look."""
         return sum(self.counts.get(kind, 0) for kind in WRONG)
+
+    @property
+    def sentence(self) -> str:
+        """How many there are, in the same words wherever it is said; empty where there is none."""
+        said = count(self.open, "finding")
+        if not self.serious or not self.open:
+            return said if self.open else ""
+        return f"{said}, {'all' if self.serious == self.open else f'{count(self.serious)} of them'} serious"
 
 
 def summary(studio: Studio, dataset_id: int) -> Summary:

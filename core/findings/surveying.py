@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from core.findings import labelled, quality, twinned
-from core.findings.material import Material, gather, vectors
+from core.findings.comparing import compare
+from core.findings.material import Material, gather
 from core.findings.words import of_picture
-from core.index import outliers, twins
+from core.index import outliers
 from core.records import Dataset, FindingKind, Found
 from core.studio import Studio
 
 MOST_OUTLIERS = 0.01  # of the pictures: the strangest ones; more would not be unlike the rest
-READ_AT_ONCE = 8192
 
 Tell = Callable[[float], None]
 
@@ -25,16 +26,17 @@ Tell = Callable[[float], None]
 def survey(studio: Studio, dataset: Dataset, tell: Tell) -> Mapping[str, Any]:
     """Replaces the dataset's findings; gives what was looked at.
 
-    Keeps 0.8 kB of vector a picture and no matrix of pairs. What was ignored stays ignored.
+    Holds 0.8 kB of vector a picture and no matrix of pairs. What depends on the pictures alone is kept for the next
+    survey; what was ignored stays ignored.
     """
     tell(0.0)
     material = gather(studio, dataset)
     tell(0.1)
     rows = material.measured
     with threadpool_limits(1):  # whoever waits for an answer has the other cores
-        directions = _directions(studio, material, rows)
-        tell(0.2)
-        found = [*twinned.groups(material, directions, rows, lambda share: tell(0.2 + 0.6 * share))]
+        compared = compare(studio, material, rows, lambda share: tell(0.1 + 0.7 * share))
+        tell(0.8)
+        found = list(twinned.groups(material, compared.pairs, rows))
         taken = {image for one in found for image in one.images}
         found += quality.troubles(material)
         found += labelled.of_counts(material)
@@ -45,7 +47,7 @@ def survey(studio: Studio, dataset: Dataset, tell: Tell) -> Mapping[str, Any]:
         found += labelled.of_shortcuts(material)
         tell(0.95)
         reported = taken | {image for one in found for image in one.images if len(one.images) == 1}
-        found += _outliers(material, directions, rows, reported)
+        found += _outliers(material, compared.strange, rows, reported)
     states = {image.id: (image.label_id, image.split) for image in material.images}
     studio.store.findings.replace(dataset.id, found, states)
     return {
@@ -56,21 +58,10 @@ def survey(studio: Studio, dataset: Dataset, tell: Tell) -> Mapping[str, Any]:
     }
 
 
-def _directions(studio: Studio, material: Material, rows: Sequence[int]) -> twins.Floats:
-    if not rows:
-        return np.zeros((0, 1), np.float32)
-    sample = rows[:: max(len(rows) // twins.BASIS_ROWS, 1)]
-    basis = twins.Basis.of(vectors(studio, material, list(sample)))
-    parts = [
-        basis.directions(vectors(studio, material, list(rows[start : start + READ_AT_ONCE])))
-        for start in range(0, len(rows), READ_AT_ONCE)
-    ]
-    return np.concatenate(parts)
-
-
-def _outliers(material: Material, directions: twins.Floats, rows: Sequence[int], reported: set[int]) -> Iterator[Found]:
+def _outliers(
+    material: Material, strange: NDArray[np.float64], rows: Sequence[int], reported: set[int]
+) -> Iterator[Found]:
     """Those that nothing else was found about: an outlier whose label is in doubt is shown once."""
-    strange = outliers.strangeness(directions)
     far = [at for at in np.argsort(-strange, kind="stable") if strange[at] > outliers.LONELY]
     for at in far[: max(round(MOST_OUTLIERS * len(rows)), 1)]:
         image = material.images[rows[at]]

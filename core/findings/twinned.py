@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,22 +16,21 @@ from core.records import FindingKind, Found, Image, Split
 SIDES = {Split.TRAIN: "training", Split.VALIDATION: "validation", Split.TEST: "testing"}
 
 
-def groups(
-    material: Material, directions: twins.Floats, rows: Sequence[int], tell: Callable[[float], None]
-) -> Iterator[Found]:
+def groups(material: Material, pairs: Sequence[twins.Pair], rows: Sequence[int]) -> Iterator[Found]:
     """One finding a group, of the worst kind that holds.
 
     Args:
-        directions: (len(rows), F) of the rows that have facts and a vector.
+        pairs: of places in `rows`.
     """
-    facts = [known for at in rows if (known := material.facts[at]) is not None]
     same = _same_pixels(material)
-    pairs = twins.near(directions, [one.look for one in facts], [one.mini for one in facts], tell) if facts else []
     likeness = {(rows[pair.first], rows[pair.second]): pair.likeness for pair in pairs}
-    for members in twins.joined(len(material.images), [*same, *likeness]):
-        inside = set(members)
-        sure = [value for (a, b), value in likeness.items() if a in inside] if len(members) < 50 else []
-        yield _judged(material, members, float(np.mean(sure)) if sure else 1.0)
+    found = twins.joined(len(material.images), [*same, *likeness])
+    group = {at: number for number, members in enumerate(found) for at in members}
+    sure: dict[int, list[float]] = defaultdict(list)  # once through the pairs, of which a film has a million
+    for (first, _), value in likeness.items():
+        sure[group[first]].append(value)
+    for number, members in enumerate(found):
+        yield _judged(material, members, float(np.mean(sure[number])) if number in sure else 1.0)
 
 
 def _same_pixels(material: Material) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging.disk import write_failure
-from core.studio import Decoder
+from core.ports import Decoder
 
 LAYOUT = 1  # raised when the resizing or the file changes: older caches are then built again
 BLOCK_BYTES = 64 << 20  # one checksum each

@@ -27,6 +27,7 @@ MAX_SCAN_PIXELS = 1_000_000_000  # scans x pixels: every scan goes over the whol
 MAX_PACKED_BMP_BYTES = 1_000_000  # Pillow unpacks run lengths in Python, about 1 s for so many
 FULL_PIXELS = 25_000_000  # what phones call 24 megapixels; up to here every pixel comes when all are asked for
 WHOLE = (1 << 30, 1 << 30)
+LEAST = 8  # the most that a JPEG's sides are divided by while decoding; every bit of its code is read all the same
 
 NAMES = {"HEIF": "HEIC"}  # what people call it
 OFFERED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
@@ -57,8 +58,10 @@ ALL_PIXELS = Need(*WHOLE, most_pixels=FULL_PIXELS)
 EVERY_PIXEL = Need(*WHOLE, most_pixels=MAX_PIXELS)  # for a copy that is to lose nothing
 
 
-def open_picture(data: bytes, need: Need = ALL_PIXELS) -> Picture:
+def open_picture(data: bytes, need: Need = ALL_PIXELS, glance_below: int = 0) -> Picture:
     """A decoded picture, reduced while decoding where the format can and the need allows it.
+
+    Below `glance_below` pixels nobody looks at it: all of its code is read, and of a JPEG an eighth of the sides drawn.
 
     Raises:
         Refused: with one sentence and a stable `kind`.
@@ -71,8 +74,8 @@ def open_picture(data: bytes, need: Need = ALL_PIXELS) -> Picture:
         _require_size(image, format)
         if format == "JPEG":
             _require_few_scans(data, image)
-            factor = need.factor(*image.size)
             original = image.size
+            factor = need.factor(*original) if original[0] * original[1] >= glance_below else LEAST
             image.draft(None, (max(image.width // factor, 1), max(image.height // factor, 1)))
         else:
             _require_little_packing(data, format)

@@ -1,16 +1,14 @@
 """`DecoderPool`: the Decoder that everything is handed. Cheap to import; its children start with the first picture.
 
 One thread a child takes jobs from one queue and keeps some in its child's hands, so that no child waits for us. What
-kills its child or takes too long is refused by itself; the child is replaced and the rest goes on.
+kills its child or takes too much time is refused by itself; the child is replaced and the rest goes on.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,21 +20,23 @@ import numpy as np
 
 from core.errors import Refused, Unavailable
 from core.imaging.disk import write_failure
-from core.imaging.process import ChildDied, ChildProcess
+from core.imaging.groups import Look, grouped, request
+from core.imaging.process import ChildDied, ChildProcess, lost_from_outside
+from core.ports import Checked, Drawn, Pixels
 from core.records import PictureFacts
-from core.studio import Checked, Drawn, Pixels
 
 MIB = 1 << 20
 MOST_CHILDREN = 8
 IN_HAND = 8  # jobs a child holds: one it does, the others it finds without waiting for us, however small they are
 AHEAD = 32  # jobs per child that one caller may have open; bounds memory for endless sources
-JOBS_PER_CHILD = 5000  # then a fresh one: memory that long use left in pieces must not decide about a picture
-SIDE_FILES = (".thumb", ".rgb")
+CPU_S, IDLE_S = 4, 15.0  # processor time of one job; how long a child may do nothing
+PICTURES_PER_CHILD = 20_000  # then a fresh one: memory that long use left in pieces must not decide about a picture
 TOO_COSTLY = Refused(
     "Reading this picture takes too much time or memory. Please open it and save it again as an ordinary JPEG or PNG.",
     "too_costly",
 )
 CLOSED = Unavailable("Pictures cannot be read just now, because Darkroom is closing. Please try again.")
+APART = Refused("One of these pictures ended its child: each is looked at by itself.", "apart")
 NO_CHILD = Unavailable("The process that reads pictures does not start. Run `python -m core doctor` to see why.")
 
 Reply = tuple[dict[str, Any], bytearray]
@@ -58,23 +58,28 @@ class _Job:
     tag: Any = None  # what the caller knows it by
     deaths: int = field(default=0)  # children that ended while they had it in hand
 
+    @property
+    def pictures(self) -> int:
+        return len(self.request.get("files", "1"))
+
     def answer(self, answer: Reply | Exception) -> None:
         self.call.answers.put((self, answer))
 
 
 class DecoderPool:
-    """Implements `core.studio.Decoder`. Any number of threads may call at once.
+    """Implements `core.ports.Decoder`. Any number of threads may call at once.
 
-    `children` 0: one a core, at most 8. A job may use `cpu_s` seconds of processor time and `wall_s` in all.
+    `children` 0: one a core, at most 8. A job may use `cpu_s` seconds of processor time, and a child
+    may do nothing for `idle_s`, however much else the machine has to do meanwhile.
     """
 
     def __init__(
-        self, children: int = 0, picture_limit_bytes: int = 50 * MIB, cpu_s: int = 4, wall_s: float = 15.0
+        self, children: int = 0, picture_limit_bytes: int = 50 * MIB, cpu_s: int = CPU_S, idle_s: float = IDLE_S
     ) -> None:
         self._most = children or min(_cores(), MOST_CHILDREN)
         self._limit_bytes = picture_limit_bytes
         self._cpu_s = cpu_s
-        self._wall_s = wall_s
+        self._idle_s = idle_s
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._idle = 0  # threads that wait for a job
@@ -84,16 +89,17 @@ class DecoderPool:
 
     # ---- the port ------------------------------------------------------------------------------------
 
-    def check(self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None) -> Iterator[Checked]:
+    def check(
+        self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None, keep: Path | None = None
+    ) -> Iterator[Checked]:
         """See `Decoder.check`. Raises DiskFull or Unavailable when the results cannot be kept."""
-
-        def wanted() -> Iterator[tuple[dict[str, Any], Path]]:
-            for source in sources:
-                job, copy = {"job": "check", "path": str(source.absolute())}, copies and copies.get(source)
-                yield (job | {"copy": str(copy)}, copy) if copy else (job, source)
-
-        for job, answer in self._stream(wanted()):
-            yield _checked(job.tag, answer)
+        for job, answer in self._stream(grouped(sources, copies, str(keep) if keep else None)):
+            if isinstance(answer, Exception):
+                yield from (_checked(look, answer) for look in job.tag)
+            elif "fault" in answer[0]:
+                raise write_failure(answer[0]["fault"])
+            else:
+                yield from (_checked(look, told) for look, told in zip(job.tag, answer[0]["told"], strict=True))
 
     def pixels(self, source: Path | bytes) -> Pixels:
         """See `Decoder.pixels`. Above 25 megapixels both sides come divided by a whole number."""
@@ -179,17 +185,24 @@ class DecoderPool:
         return answer
 
     def _stream(self, wanted: Iterable[tuple[dict[str, Any], Any]]) -> Iterator[tuple[_Job, Reply | Exception]]:
-        """Answers in any order; never more than `AHEAD` jobs a child are open."""
+        """Answers in any order; never more than `AHEAD` jobs a child are open. What falls apart is asked one by one."""
         call = _Call()
         rest = iter(wanted)
+        single: deque[tuple[dict[str, Any], Any]] = deque()
         try:
             while True:
-                while call.open < AHEAD * self._most and (next_one := next(rest, None)) is not None:
+                while call.open < AHEAD * self._most:
+                    next_one = single.popleft() if single else next(rest, None)
+                    if next_one is None:
+                        break
                     self._submit(_Job(call, next_one[0], tag=next_one[1]))
                 if not call.open:
                     return
                 job, answer = call.answers.get()
                 call.open -= 1
+                if answer is APART:
+                    single.extend((request([look], job.request["keep"]), [look]) for look in job.tag)
+                    continue
                 if not isinstance(answer, Exception) and "reason" in answer[0]:
                     answer = Refused(answer[0]["reason"], answer[0]["kind"])
                 yield job, answer
@@ -288,20 +301,21 @@ class DecoderPool:
         while True:
             while job is not None:
                 in_hand.append(job)
-                listens = _send(child, job, self._wall_s)
+                listens = _send(child, job, self._idle_s)
                 job = self._take(wait=False) if listens and len(in_hand) < IN_HAND else None
             if not in_hand:
                 return True
             try:
-                reply = child.receive(time.monotonic() + self._wall_s)
+                reply = child.receive(self._idle_s)
             except (ChildDied, TimeoutError) as end:
-                outside = isinstance(end, ChildDied) and end.exit_code != -signal.SIGXCPU
                 child.end(0)
-                self._blame(in_hand.popleft(), lost=outside)
+                self._blame(in_hand.popleft(), lost=lost_from_outside(end))
                 self._put_back(in_hand)
                 return False
-            in_hand.popleft().answer(reply)
-            if child.answered < JOBS_PER_CHILD:
+            done = in_hand.popleft()
+            child.looked_at += done.pictures
+            done.answer(reply)
+            if child.looked_at < PICTURES_PER_CHILD:
                 job = self._take(wait=False)
             elif not in_hand:
                 child.end()
@@ -310,34 +324,34 @@ class DecoderPool:
     def _blame(self, job: _Job, lost: bool, instead: Exception = TOO_COSTLY) -> None:
         """Its child ended. A loss that may have come from outside is tried once more; a limit has said all."""
         job.deaths += 1
-        if lost and job.deaths < 2:
+        if job.pictures > 1:
+            job.answer(APART)
+        elif lost and job.deaths < 2:
             self._put_back([job])
         else:
             job.answer(instead)
 
 
-def _send(child: ChildProcess, job: _Job, wall_s: float) -> bool:
+def _send(child: ChildProcess, job: _Job, idle_s: float) -> bool:
     """False when the child no longer listens; what it still says comes out of `receive`."""
     try:
-        child.send(job.request, job.content, time.monotonic() + wall_s)
+        child.send(job.request, job.content, idle_s)
     except (BrokenPipeError, TimeoutError):
         return False
     return True
 
 
-def _checked(source: Path, answer: Reply | Exception) -> Checked:
-    if isinstance(answer, Refused):
-        if answer is TOO_COSTLY:  # its child may have died between two files
-            for ending in SIDE_FILES:
-                source.with_name(source.name + ending).unlink(missing_ok=True)
-        return Checked(source, reason=str(answer), kind=answer.kind)
-    if isinstance(answer, Exception):
-        raise answer
-    facts = answer[0]
-    if "fault" in facts:
-        raise write_failure(facts["fault"])
-    known = (facts["sha256"], facts["size"], facts["format"], facts["width"], facts["height"])
-    return Checked(source, *known, facts=_facts(facts["facts"]) if facts["facts"] else None)
+def _checked(look: Look, told: dict[str, Any] | Exception) -> Checked:
+    if isinstance(told, Refused):
+        look.clear()
+        return Checked(look.source, reason=str(told), kind=told.kind)
+    if isinstance(told, Exception):
+        raise told
+    if "reason" in told:
+        return Checked(look.source, reason=told["reason"], kind=told["kind"])
+    known = (told["sha256"], told["size"], told["format"], told["width"], told["height"])
+    facts = _facts(told["facts"]) if told["facts"] else None
+    return Checked(look.source, *known, facts=facts, kept=told["kept"])
 
 
 def _facts(told: dict[str, Any]) -> PictureFacts:

@@ -44,8 +44,11 @@ class Picture:
 
     def bands(self, factor: int = 1) -> Iterator[Image.Image]:
         """The upright RGB picture from top to bottom, in bands of full width, each side divided by `factor`."""
-        span = self._grey_span()
         rows = max(BAND_PIXELS // self.width // factor, 1) * factor
+        if self._is_plain and rows >= self.height and factor == 1:
+            yield self.image
+            return
+        span = self._grey_span()
         for top in range(0, self.height, rows):
             band = self.image.crop(self._stored_box(top, min(top + rows, self.height)))
             band = as_rgb(band, span)
@@ -55,7 +58,7 @@ class Picture:
 
     def rgb(self, factor: int = 1) -> Image.Image:
         """The whole upright RGB picture, each side divided by `factor` (rounded up)."""
-        if self.image.mode == "RGB" and self.orientation == 1 and not self.image.has_transparency_data:
+        if self._is_plain:
             return self.image.reduce(factor) if factor > 1 else self.image
         whole = Image.new("RGB", (math.ceil(self.width / factor), math.ceil(self.height / factor)))
         top = 0
@@ -63,6 +66,11 @@ class Picture:
             whole.paste(band, (0, top))
             top += band.height
         return whole
+
+    @property
+    def _is_plain(self) -> bool:
+        """Stored as it is seen."""
+        return self.image.mode == "RGB" and self.orientation == 1 and not self.image.has_transparency_data
 
     def _stored_box(self, top: int, bottom: int) -> tuple[int, int, int, int]:
         """The part of the stored picture that becomes the upright rows top..bottom."""

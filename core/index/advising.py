@@ -11,16 +11,18 @@ from threadpoolctl import threadpool_limits
 
 from core.enough import LEAST_TO_TELL, Advice, Band, Enough, Verdict, as_content
 from core.errors import Refused
-from core.index import learning_curve
+from core.index import gains, learning_curve
 from core.index.fitting import gather
 from core.index.instant import Integers
+from core.ports import Vectors
 from core.records import Dataset
-from core.studio import Studio, Vectors
+from core.studio import Studio
 
 LEAST = 4  # pictures of a label that counts: one held back, and something left to leave out
 LEAST_IN_ALL = 20
 STEPS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # how many more is said in round numbers
-FINISHED = 0.02  # of a label's own pictures: doubling it would, almost surely, put right fewer than these
+FINISHED = 0.01  # of the share right: doubling a label would, nine times in ten, add less than this
+FINISHED_FROM, FINISHED_WRONG = 20, 0.05  # pictures of it, and the share of them missed or taken by mistake
 REACH = 2.0  # how far the curve is drawn beyond what there is, as a multiple
 AHEAD = 12  # points it is drawn with
 
@@ -53,10 +55,7 @@ def work_out(
     place = np.searchsorted(counted, targets[kept])
     found = learning_curve.measure(vectors[kept], place, len(counted), tell)
     law = learning_curve.law(found)
-    advice = [
-        _advise(found, law, at, labels[int(label)], int(counts[label]), int(kept.sum()))
-        for at, label in enumerate(counted)
-    ]
+    advice = [_advise(found.mistakes, counts[counted], at, labels[int(label)]) for at, label in enumerate(counted)]
     advice += [
         Advice(name, int(count), "unclear", _round(int(count)), (0.0, 0.0, 0.0))
         for name, count in zip(labels, counts, strict=True)
@@ -70,34 +69,32 @@ def work_out(
         _measured(found),
         _ahead(found, law, int(kept.sum())),
         tuple(advice),
-        _of_any(law, int(kept.sum())),
+        _of_any(found.mistakes, counts[counted]),
     )
 
 
-def _advise(
-    found: learning_curve.Measured, law: learning_curve.Law, at: int, label: str, count: int, pictures: int
-) -> Advice:
+def _advise(mistakes: learning_curve.Numbers, counts: Integers, at: int, label: str) -> Advice:
+    count = int(counts[at])
     more = _round(count)
-    draws = learning_curve.gains(found, law, at, count, np.array([more, count]))
-    if draws is None or count < LEAST_TO_TELL:
+    if count < LEAST_TO_TELL:
         return Advice(label, count, "unclear", more, (0.0, 0.0, 0.0))
-    gain = learning_curve.interval(draws[:, 0])
-    doubled = learning_curve.interval(draws[:, 1])
+    gain = gains.of_label(mistakes, counts, at)
+    confused = mistakes[at].sum() + mistakes[:, at].sum() - 2 * mistakes[at, at]
     verdict: Verdict = "unclear"
-    if doubled[2] < FINISHED * count / pictures:
-        verdict = "finished"
-    elif gain[0] > 0:
+    if gain[0] > 0:
         verdict = "more"
+    elif gain[2] < FINISHED and count >= FINISHED_FROM and confused <= FINISHED_WRONG * count / int(counts.sum()):
+        verdict = "finished"
     return Advice(label, count, verdict, more, gain)
 
 
-def _of_any(law: learning_curve.Law, pictures: int) -> Advice:
+def _of_any(mistakes: learning_curve.Numbers, counts: Integers) -> Advice:
     """Of more pictures as they come, of whatever label."""
+    pictures = int(counts.sum())
     more = _round(pictures // 3)
-    now, then, doubled = law.right(np.array([pictures, pictures + more, 2 * pictures], float)).T
-    gain = learning_curve.interval(then - now)
+    gain = gains.of_any(mistakes, counts, more)
     verdict: Verdict = "more" if gain[0] > 0 else "unclear"
-    if learning_curve.interval(doubled - now)[2] < FINISHED / 2:
+    if gains.of_any(mistakes, counts, pictures)[2] < FINISHED:
         verdict = "finished"
     return Advice("", pictures, verdict, more, gain)
 
@@ -116,8 +113,13 @@ def _measured(found: learning_curve.Measured) -> Band:
 
 
 def _ahead(found: learning_curve.Measured, law: learning_curve.Law, pictures: int) -> Band:
-    """From what was measured to `REACH` times what there is."""
+    """From what was measured to `REACH` times what there is; as unsure as the advice, where nothing was measured."""
     end = max(pictures, found.pictures[-1]) * REACH
     places = np.geomspace(found.pictures[0], end, AHEAD)
-    bands = np.array([learning_curve.interval(column) for column in law.right(places).T])
-    return tuple((float(n), *map(float, band)) for n, band in zip(places, bands, strict=True))  # type: ignore[misc]
+    errors = 1 - float(np.trace(found.mistakes)) + 1 / pictures
+    beyond = gains.any_chance(errors, pictures) * np.clip(3 * (places / pictures - 1), 0, 1)
+    rows = []
+    for place, more, column in zip(places, beyond, law.right(places).T, strict=True):
+        low, middle, high = learning_curve.interval(column)
+        rows.append((float(place), float(max(low - more, 0)), middle, float(min(high + more, 1))))
+    return tuple(rows)

@@ -10,10 +10,11 @@ import numpy as np
 import onnxruntime
 
 from core.errors import Unavailable
-from core.studio import Pixels, Vectors
+from core.ports import Pixels, Vectors
 
 SIDE = 224  # px; other sizes are resized inside the graph, which is slower than having them so already
-BATCH = 8  # pictures a thread takes at once: more are no faster and take memory
+SPIN_US = 20
+BATCH = 2  # pictures a thread takes at once: of more, a layer no longer fits the cache that the next one reads
 
 
 def usable_cores() -> int:
@@ -22,7 +23,7 @@ def usable_cores() -> int:
 
 
 def new_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """A CPU session that leaves the processor to others while it waits.
+    """A CPU session that leaves the processor to others while it waits for more than a moment.
 
     Raises:
         OSError or one of ONNX Runtime's errors: no such file, or no such graph.
@@ -30,8 +31,9 @@ def new_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Threads that spin between two operators take the cores from decoding and training.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Between two operators there are microseconds: a thread that sleeps through them wakes too late for each. One that
+    # spins for as long as it is told by default takes the cores from decoding and training.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 

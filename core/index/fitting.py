@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core import scores
-from core.bundles import HeldOut, write_bundle
+from core import caution, scores
+from core.bundles import HEAD, HeldOut, write_bundle
+from core.caution import Caution
 from core.graphs import with_head
 from core.index import instant
+from core.ports import Vectors
 from core.records import Dataset, Label, Model, ModelKind, Split
-from core.studio import LabelledImage, Studio, Vectors
+from core.stores import LabelledImage
+from core.studio import Studio
 
 ARCHITECTURE = "efficientnet-lite0"
 PREFIX = "instant-"
@@ -89,6 +92,7 @@ def _publish(studio: Studio, dataset: Dataset, material: Material, found: instan
     names = [label.name for label in material.labels]
     targets = material.targets[found.measured]
     scored = scores.score(targets, found.probabilities, names)
+    known, careful = _caution(material, found)
     summary = {
         "labels": scored.as_dict()["labels"],
         "loss": scored.loss,
@@ -96,6 +100,7 @@ def _publish(studio: Studio, dataset: Dataset, material: Material, found: instan
         "missing": material.missing,
         "test": _test(studio, material, found, names),
         "notes": _notes(material),
+        "caution": careful.as_dict(),
     }
     manifest = {
         "dataset": dataset.name,
@@ -108,7 +113,8 @@ def _publish(studio: Studio, dataset: Dataset, material: Material, found: instan
         "measured_on": "cross-validation",
         "measured_n": scored.images,
         "recipe": {"head": "ridge regression", "strength": found.strength, "temperature": found.temperature},
-        "summary": summary,
+        "summary": {name: value for name, value in summary.items() if name != "caution"},
+        "caution": summary["caution"],
     }
     held_out: HeldOut = {
         "image_id": np.array([material.images[at].image_id for at in found.measured], np.int64),
@@ -118,9 +124,9 @@ def _publish(studio: Studio, dataset: Dataset, material: Material, found: instan
     # A fit that was killed may have left the plain name behind.
     folder = f"{PREFIX}{dataset.id}-{dataset.labels_revision}-{secrets.token_hex(3)}"
     graph = with_head(backbone, found.weight, found.bias, names)
-    tensors = {"head.weight": found.weight, "head.bias": found.bias}
+    tensors = dict(zip(HEAD, (found.weight, found.bias), strict=True))
     studio.files.require_room(len(graph))
-    write_bundle(studio.files.model(folder), manifest, tensors, graph, held_out)
+    write_bundle(studio.files.model(folder), manifest, tensors, graph, held_out, caution.as_arrays(known))
     return studio.store.models.put(
         dataset.id,
         ModelKind.INSTANT,
@@ -133,6 +139,20 @@ def _publish(studio: Studio, dataset: Dataset, material: Material, found: instan
         folder,
         summary,
     )
+
+
+def _caution(material: Material, found: instant.Fit) -> tuple[instant.Floats, Caution]:
+    """What stands for everything learned, and what caution comes to on pictures left out once."""
+    at = caution.choose(len(material.vectors), caution.MOST_KNOWN)
+    known = caution.directions(material.vectors[at])
+    # Some of the measured first: what is familiar is measured on them alone.
+    every, some = caution.some_first(len(found.measured), caution.MOST_MEASURED)
+    pictures = found.measured[every[:some]]
+    own = np.searchsorted(at, pictures).clip(0, len(at) - 1)
+    own = np.where(at[own] == pictures, own, -1)
+    familiar = caution.familiarity(known, material.vectors[pictures], own)
+    targets = material.targets[found.measured]
+    return known, caution.measure(found.probabilities[every], targets[every], familiar)
 
 
 def _test(studio: Studio, material: Material, found: instant.Fit, names: Sequence[str]) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from core.studio import Vectors
+from core.ports import Vectors
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -1,10 +1,7 @@
-"""How much better the instant model would get from more pictures, and from pictures of which label.
+"""How much better the instant model became with more pictures, and how far that goes on.
 
 The head is fitted on several shares of the pictures and scored on a part it has not seen, in many repeated stratified
-splits. Two kinds of curves come of it: one over pictures of every label together, and one a label, in which that label
-alone grows while the others stay at half of theirs. The second kind answers what a person asks: what do twenty more of
-*this* one give? They make it better known and the others a little less likely, so a label must be seen to grow beyond
-its share, not only up to it.
+splits.
 
 The error follows an inverse power law of the number of pictures, `a + b n^-c`, with a the error that stays (Cortes et
 al., 1994, "Learning curves: asymptotic values and rate of convergence"; Hestness et al., 2017, arXiv 1712.00409). The
@@ -23,14 +20,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from core.index.instant import CONSTANT, Floats, Integers, fit, label_weights, solve
-from core.studio import Vectors
+from core.ports import Vectors
 
 Numbers = NDArray[np.float64]
 
 SHARES = (0.25, 0.4, 0.55, 0.75, 1.0)  # of what is learned from, over all labels
-OTHERS = 0.5  # of every other label, while one of them has
-LABEL_SHARES = (0.5, 0.75, 1.0)  # of its own: first as many as they, then more
-SHARP = 2.0  # of the soft share, in temperatures
 SAME = 0.9  # similarity from which on two pictures are as good as one: they stay on one side of a split
 HELD = 0.25  # of each label, to be scored on
 REPEATS = (12, 40)  # the second for few pictures, whose splits differ most
@@ -47,8 +41,7 @@ class Measured:
 
     pictures: Numbers  # (S,) learned from, on average
     right: Numbers  # (R, S) in 0..1
-    label_pictures: Numbers  # (K, L) of a label, while the others stay
-    label_right: Numbers  # (R, K, L), soft; NaN where a label has too few pictures to leave any out
+    mistakes: Numbers  # (K, K) share of the pictures that are of one label and taken for another, cross-validated
     used: int  # pictures in all
 
 
@@ -83,28 +76,16 @@ def measure(
     head = Head(vectors, targets, label_count)
     repeats = int(np.clip(REPEATS_FOR // len(targets), *REPEATS))
     right = np.full((repeats, len(SHARES)), np.nan)
-    label_right = np.full((repeats, label_count, len(LABEL_SHARES)), np.nan)
     pictures = np.zeros(len(SHARES))
-    label_pictures = np.zeros((label_count, len(LABEL_SHARES)))
     for repeat in range(repeats):
         held, learned = _parts(targets, label_count, HELD, rng, groups=head.groups)
         test = np.concatenate(held)
         for at, share in enumerate(SHARES):
             some = [mine[: _size(len(mine), share)] for mine in learned]
-            right[repeat, at], _ = head.right(np.concatenate(some), test)
+            right[repeat, at] = head.right(np.concatenate(some), test)
             pictures[at] += sum(map(len, some)) / repeats
-        half = [mine[: _size(len(mine), OTHERS)] for mine in learned]
-        _, level = head.right(np.concatenate(half), test)
-        for label, mine in enumerate(learned):
-            sizes = [_size(len(mine), share) for share in LABEL_SHARES]
-            label_pictures[label] = sizes
-            if len(set(sizes)) == len(sizes):
-                label_right[repeat, label, 0] = level
-                for at, size in enumerate(sizes[1:], 1):
-                    grown = np.concatenate([*half[:label], mine[:size], *half[label + 1 :]])
-                    _, label_right[repeat, label, at] = head.right(grown, test)
-            tell((repeat + (label + 1) / label_count) / repeats)
-    return Measured(pictures, right, label_pictures, label_right, len(targets))
+        tell((repeat + 1) / repeats)
+    return Measured(pictures, right, head.mistakes, len(targets))
 
 
 class Head:
@@ -116,27 +97,25 @@ class Head:
         self._wanted = np.eye(label_count, dtype=np.float32)[targets]
         self._label_count = label_count
         found = fit(vectors, targets, label_count)
-        strength, self._sharp = found.strength, SHARP * found.temperature
+        self.mistakes: Numbers = np.zeros((label_count, label_count))
+        guessed = found.probabilities.argmax(1)
+        np.add.at(self.mistakes, (targets[found.measured], guessed), 1 / max(len(guessed), 1))
         centred = vectors - vectors.mean(0)
         variance = max(float(np.mean(np.square(centred))), 1e-6)
-        self._ridge = strength * variance  # for each picture
+        self._ridge = found.strength * variance  # for each picture
         alike = centred @ centred.T
         lengths = np.sqrt(np.maximum(alike.diagonal(), 1e-9))
         same = alike / lengths / lengths[:, None] > SAME
         self.groups: Integers = connected_components(csr_array(same), directed=False)[1].astype(np.int64)
         self._alike: Floats = alike + np.float32(CONSTANT**2 * variance)
 
-    def right(self, train: Integers, test: Integers) -> tuple[float, float]:
-        """The share of `test` that a head fitted on `train` gets right, plain and soft."""
+    def right(self, train: Integers, test: Integers) -> float:
+        """The share of `test` that a head fitted on `train` gets right."""
         weights = label_weights(self._targets[train], self._label_count)[:, None]
         square = self._alike[np.ix_(train, train)] * (weights * weights.T)
         found = solve(square, self._wanted[train] * weights, self._ridge * len(train))
         said = self._alike[np.ix_(test, train)] @ (found * weights)
-        true = (np.arange(len(test)), self._targets[test])
-        mine = said[true]
-        said[true] = -np.inf
-        ahead = mine - said.max(1)
-        return float(np.mean(ahead > 0)), float(np.mean(1 / (1 + np.exp(-np.clip(self._sharp * ahead, -50, 50)))))
+        return float(np.mean(said.argmax(1) == self._targets[test]))
 
 
 def _size(many: int, share: float) -> int:
@@ -192,33 +171,6 @@ def _fit(pictures: Numbers, errors: Numbers) -> tuple[float, float, float]:
         if missed < best[0] - 1e-12:
             best = (missed, stays, slope, float(exponent))
     return best[1:]
-
-
-def gains(found: Measured, curve: Law, label: int, have: int, more: Numbers) -> Numbers | None:
-    """(D, n) by how much the share right would grow with `more` pictures of a label, as draws; None: nobody can say.
-
-    Args:
-        have: how many of it there are in all, those that were held back for scoring included.
-        more: (n,).
-    """
-    sizes, right = found.label_pictures[label], found.label_right[:, label]
-    if np.isnan(right).any() or len(right) < 2:
-        return None
-    rng = np.random.default_rng(label)
-    exponents = curve.exponent
-    slopes = np.empty(len(exponents))
-    for exponent in np.unique(exponents):
-        powers = sizes**-exponent
-        # In each repeat the same pictures are scored, so what they differ by is known better than either.
-        centred = powers - powers.mean()
-        each = ((1 - right) @ centred) / (centred @ centred)
-        unsure = each.std(ddof=1) / np.sqrt(len(each)) * _widening(len(each))
-        same = exponents == exponent
-        slopes[same] = each.mean() + unsure * rng.standard_normal(int(same.sum()))
-    before = np.power(float(have), -exponents)
-    after = np.power(have + np.asarray(more, float)[None, :], -exponents[:, None])
-    grown: Numbers = slopes[:, None] * (before[:, None] - after)
-    return grown
 
 
 def _widening(repeats: int) -> float:

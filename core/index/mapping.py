@@ -8,7 +8,10 @@ change them. Positions that are known stay: a few new pictures are put among the
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,8 @@ from threadpoolctl import threadpool_limits
 from core import maps
 from core.errors import Refused
 from core.records import Dataset
-from core.studio import Indexed, Studio
+from core.stores import Indexed
+from core.studio import Studio
 
 LANDMARKS = 4000
 PARTS = 50  # numbers a picture is compared by
@@ -27,6 +31,7 @@ FEW = 0.25  # new pictures, as a share of those laid out together, that are put 
 READ = 4096  # vectors at a time
 NEAR = 6  # landmarks that say where a picture stands
 LEAST = 3
+ASK_S = 0.2  # between two looks whether anybody wants the map still
 STAGES = ((12.0, 250), (1.0, 500))  # exaggeration, iterations; the first parts the groups
 AGAIN = ((1.0, 300),)  # from known positions: nothing is torn apart
 
@@ -120,14 +125,33 @@ def _lay_out(parts: Floats, begin: Floats, again: bool, tell: Tell) -> Floats:
     stages = AGAIN if again else STAGES
     for number, (exaggeration, iterations) in enumerate(stages):
         tell(0.15 + 0.7 * number / len(stages))
-        begin = TSNE(
+        stage = TSNE(
             perplexity=min(PERPLEXITY, max(1.0, (len(parts) - 1) / 3)),
             early_exaggeration=exaggeration,
             max_iter=iterations,
             init=begin,
             random_state=0,
-        ).fit_transform(parts)
+        )
+        begin = _watched(partial(stage.fit_transform, parts), partial(tell, 0.15 + 0.7 * number / len(stages)))
     return np.asarray(begin, np.float32)
+
+
+def _watched(work: Callable[[], Floats], tell: Callable[[], None]) -> Floats:
+    """What `work` gives, which asks nobody on its way. `tell` is asked meanwhile; where it raises, nobody waits for
+    the work any more, and it ends with the process."""
+    found: Future[Floats] = Future()
+
+    def run() -> None:
+        try:
+            with threadpool_limits(1):  # it holds for a thread
+                found.set_result(work())
+        except Exception as error:  # noqa: BLE001 it is raised where the result is waited for
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="map", daemon=True).start()
+    while not wait([found], ASK_S).done:
+        tell()
+    return found.result()
 
 
 def _among(parts: Floats, known: Floats, at: Floats, names: list[str]) -> Floats:

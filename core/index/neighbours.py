@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.ports import VectorFile, Vectors
 from core.records import Neighbour, Split
-from core.studio import Indexed, Store, VectorFile, Vectors
+from core.stores import Indexed, Store
 
 KEPT_BYTES = 512 << 20  # of matrices; 1,280 features take 5 kB a picture
 READ = 4096  # rows at a time: no second copy of the matrix while it is made

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
@@ -22,6 +23,8 @@ FEWEST = 12  # pictures of a label, below which nothing is claimed of it
 DEALS = 50  # of labels at random
 FOLDS, DEPTH, LEAF = 4, 4, 4
 MOST = 4000  # pictures looked at
+NEARLY_ALL, LEANS = 0.9, 0.3  # of a label; and more than of the others
+CHANCE = 1e-3  # that one of the labels looks like it among pictures whose kind was drawn by lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,38 @@ class Shortcut:
     found: float  # 0..1: share of the label's pictures that the fact alone finds
     right: float  # 0..1: share of what it takes for the label that is
     chance: float  # the best F1 of labels dealt out at random
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """Nearly all of a label is of one kind, of which the others are in part only: what is of another kind is told apart
+    from it without a look."""
+
+    label: int
+    kind: int
+    inside: float  # 0..1: share of the label's pictures that are of this kind
+    outside: float  # 0..1: share of all others
+
+
+def leanings(kinds: Integers, targets: Integers, label_count: int) -> list[Leaning]:
+    """Where labels lean on a property of the file, which has nothing to do with what it shows; worst first.
+
+    Args:
+        kinds: (N,) what each picture is, from 0.
+        targets: (N,) in 0 .. label_count - 1.
+    """
+    counts = np.zeros((label_count, int(kinds.max(initial=-1)) + 1), np.int64)
+    np.add.at(counts, (targets, kinds), 1)
+    sizes, found = counts.sum(1), []
+    for label in np.flatnonzero(sizes >= FEWEST):
+        others = sizes.sum() - sizes[label]
+        for kind in range(counts.shape[1]) if others else ():
+            many = int(counts[label, kind])
+            inside, outside = many / int(sizes[label]), int(counts[:, kind].sum() - many) / int(others)
+            chance = float(binom.sf(many - 1, int(sizes[label]), outside)) * counts.size
+            if inside >= NEARLY_ALL and inside - outside >= LEANS and chance < CHANCE:
+                found.append(Leaning(int(label), kind, inside, outside))
+    return sorted(found, key=lambda one: one.outside - one.inside)
 
 
 def shortcuts(facts: dict[str, Floats], targets: Integers, label_count: int) -> list[Shortcut]:

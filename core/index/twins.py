@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.studio import Vectors
+from core.ports import Vectors
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -23,7 +23,7 @@ FEATURES = 192  # directions of the vectors that are kept: all that tells pictur
 BASIS_ROWS = 8192  # are plenty to find them
 SAME_BITS = 8  # of 63: as far as resizing, recompressing and relighting move a hash
 SAME_COSINE = 0.7  # around the mean picture: as far as a small crop moves a vector
-MOST_A_PICTURE = 40  # candidates: a film of one scene has thousands
+MOST_A_PICTURE = 40  # candidates by vector, and as many by hash: a film of one scene has thousands
 CUTS = (0.0, 0.05, 0.1)  # shares of a side
 OVERLAY, TOGETHER, BIT = 0.9, 1.5, 0.02  # least correlation; least correlation + cosine - BIT x different bits
 ALIKE, ALIKE_BITS = 0.985, 4  # the very same frame, whatever the vectors say (of small pictures they say little)
@@ -98,13 +98,12 @@ def _candidates(
     seen = np.where(flat[:, None], np.float32(0), vectors)
     found = [np.empty((0, 2), np.int64)]
     for start, stop in _blocks(len(looks)):
-        cosines = seen[start:stop] @ seen[start:].T
-        near_by = cosines >= SAME_COSINE
-        near_by |= signs[start:stop] @ signs[start:].T >= 64 - 2 * SAME_BITS
-        rows, columns = np.nonzero(near_by)
+        cosines, agreements = seen[start:stop] @ seen[start:].T, signs[start:stop] @ signs[start:].T
+        rows, columns = np.nonzero((cosines >= SAME_COSINE) | (agreements >= 64 - 2 * SAME_BITS))
         after = columns > rows
         rows, columns = rows[after], columns[after]
-        kept = _best(rows, cosines[rows, columns])
+        # The best by either: of small pictures on one plain ground hundreds have a higher cosine than a true copy.
+        kept = np.union1d(_best(rows, cosines[rows, columns]), _best(rows, agreements[rows, columns]))
         found.append(np.stack([rows[kept], columns[kept]], axis=1) + start)
         tell(0.8 * stop / len(looks))
     return np.concatenate(found)

@@ -7,10 +7,13 @@ extraction"). Alike: greedy k-centre in the space of vectors, each next picture 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from core.studio import Vectors
+from core.ports import Vectors
 
 POOL = 8  # unsure pictures looked at for each that is chosen: among them, different counts
 
@@ -46,3 +49,27 @@ def spread(vectors: Vectors, margin: NDArray[np.float32], count: int) -> NDArray
         worth[chosen] = -np.inf
         chosen.append(int(np.argmax(worth)))
     return np.array(chosen, np.int64)
+
+
+SKETCH = 64  # numbers
+
+
+def sketch(vector: NDArray[np.float32]) -> bytes:
+    """A vector's direction in few bytes: two sketches are about as far apart as the vectors.
+
+    A random projection (Johnson and Lindenstrauss, 1984), the same for every vector of a length.
+    """
+    direction = vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return bytes((direction @ _projection(len(vector))).astype(np.float16).tobytes())
+
+
+def sketched(kept: Sequence[bytes | None]) -> Vectors:
+    """(N, SKETCH); of a picture without one a zero, which is equally far from all."""
+    rows = [np.frombuffer(one, np.float16) if one else np.zeros(SKETCH, np.float16) for one in kept]
+    return np.array(rows, np.float32).reshape(-1, SKETCH)
+
+
+@cache
+def _projection(features: int) -> NDArray[np.float32]:
+    drawn = np.random.default_rng(0).standard_normal((features, SKETCH)) / SKETCH**0.5
+    return np.asarray(drawn, np.float32)

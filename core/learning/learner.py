@@ -22,6 +22,7 @@ from core.learning.networks import Network, build
 from core.recipe import Recipe
 
 Head = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight (K, D), bias (K,)
+AVERAGE_EVERY = 4  # steps: each time it costs a pass over all weights
 LOWER = 0.1  # what is left of the learning rate after the loss grew beyond all numbers
 
 
@@ -62,6 +63,11 @@ def learning_rate(recipe: Recipe, step: int, total: int) -> float:
     return recipe.learning_rate
 
 
+def memory_layout(recipe: Recipe) -> torch.memory_format:
+    """How inputs and weights lie in memory."""
+    return torch.channels_last if recipe.layout == "channels_last" else torch.contiguous_format
+
+
 def _memory_ran_out(error: RuntimeError) -> bool:
     # The processor's allocator has no exception of its own.
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
@@ -83,6 +89,13 @@ def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
             return torch.optim.RMSprop(groups, rate, alpha=0.9, momentum=0.9)
         case _:
             return torch.optim.AdamW(groups, rate, fused=True)
+
+
+def _pairs(averaged: nn.Module, network: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """What is averaged, and of what: listing it takes as long as averaging it."""
+    mine, theirs = ([*one.parameters(), *one.buffers()] for one in (averaged, network))
+    pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
+    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 class Learner:
@@ -113,11 +126,13 @@ class Learner:
             self.network.load_head(*self.head)
         if self.begin is not None and (known := self.begin["network"]) is not None:
             self.network.load_state_dict(known)
+        self.network.freeze(False, self.recipe.frozen_stages)
         self.network.to(self.device)
         self.arrange(self.recipe)
         self.averaged: Network | None = copy.deepcopy(self.network) if self.recipe.ema else None
         if self.averaged is not None and self.begin is not None and (known := self.begin["averaged"]) is not None:
             self.averaged.load_state_dict(known)
+        self._pairs = _pairs(self.averaged, self.network) if self.averaged is not None else ([], [])
         self.optimizer = _optimizer(self.recipe, self.network)
         self.epoch = self.batch = self.step = 0  # whole epochs done; batches done in this one; steps in all
         # Where the windows of the curve end, each with what `sums` was there: the last one that was told of (0 sums at
@@ -127,7 +142,7 @@ class Learner:
     def arrange(self, recipe: Recipe) -> None:
         """Computes as that recipe says from now on, with the weights in its layout."""
         self.recipe = recipe
-        self.layout = torch.channels_last if recipe.layout == "channels_last" else torch.contiguous_format
+        self.layout = memory_layout(recipe)
         self.network.to(memory_format=self.layout)
 
     def go_back(self) -> None:
@@ -151,7 +166,7 @@ class Learner:
 
     def begin_epoch(self) -> None:
         self.network.train()
-        self.network.freeze_body(self.epoch < self.recipe.freeze_epochs)
+        self.network.freeze(self.epoch < self.recipe.freeze_epochs, self.recipe.frozen_stages)
         if self.batch == 0:
             self.sums.zero_()
             self.marks = [(self.step, self.sums.clone())]
@@ -206,15 +221,14 @@ class Learner:
         return scores
 
     def _average(self) -> None:
-        if self.averaged is None:
+        if self.averaged is None or self.step % AVERAGE_EVERY:
             return
-        # Young averages forget quickly, else the first random weights would stay for long.
-        keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        keep = self.recipe.ema
+        if self.head is None and self.begin is None:
+            # Young averages forget quickly, else the first random weights would stay for long.
+            keep = min(keep, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            mine = [*self.averaged.parameters(), *self.averaged.buffers()]
-            theirs = [*self.network.parameters(), *self.network.buffers()]
-            pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a.is_floating_point()]
-            torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - keep)
+            torch._foreach_lerp_(*self._pairs, 1 - keep**AVERAGE_EVERY)
 
     def mark(self) -> None:
         """A window of the curve ends after this step."""

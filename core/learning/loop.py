@@ -10,15 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from core import architectures
 from core.errors import StudioError
-from core.learning import augment
 from core.learning.checkpoint import Checkpoints, Weights
 from core.learning.events import (
     Advanced,
@@ -36,16 +33,14 @@ from core.learning.events import (
 )
 from core.learning.glimpse import glimpse
 from core.learning.learner import Head, Learner, fingerprint, learning_rate, mix
+from core.learning.source import Indices, Pixels, Source
 from core.recipe import Recipe
 
 SAY_S = 0.25
 SAVE_EPOCH_S, SAVE_STEP_S = 2.0, 60.0  # least seconds between checkpoints, at the end of an epoch and within one
-SAVE_COST = 20  # times as long as a checkpoint takes passes at least before the next
+SAVE_COST = 100  # times as long as a checkpoint takes passes at least before the next
 CHECK_BATCH = 64
 WINDOWS = 1000  # of the curve, where there are so many steps; at most twice as many
-
-Pixels = NDArray[np.uint8]  # (N, S, S, 3), RGB, S the recipe's side
-Indices = NDArray[np.int64]
 
 
 def train(
@@ -80,7 +75,7 @@ def train(
     mark = fingerprint(recipe, labels, targets, train_index, validation_index)
     learner = Learner(recipe, len(labels), device, head, mark, begin)
     resumed = learner.resume(checkpoints)
-    source = _Source(pixels, targets, recipe, device)
+    source = Source(pixels, targets, recipe, device)
     batches = cut(len(train_index), recipe.batch_size)
     total = len(batches) * recipe.epochs
     saver = _Saver(learner, checkpoints, resumed)
@@ -108,7 +103,7 @@ def train(
 
 def _learn(
     learner: Learner,
-    source: _Source,
+    source: Source,
     saver: _Saver,
     batches: Sequence[tuple[int, int]],
     train_index: Indices,
@@ -129,19 +124,20 @@ def _learn(
         learner.begin_epoch()
         order = permutation(train_index, recipe.seed, learner.epoch)
         pace = _Pace()
-        for start, stop in batches[learner.batch :]:
-            inputs, wanted = source.varied(order[start:stop], learner.epoch)
-            rate = learning_rate(recipe, learner.step, total) * learner.rate_scale
-            if learner.learn(inputs, wanted, rate):
-                yield Halved(learner.step, (stop - start) // learner.parts_of(stop - start))
-            if learner.step % window == 0:
-                learner.mark()
-            if pace.due(stop - start):
-                if len(learner.marks) == 1:
-                    yield Advanced(learner.step, learner.epoch + 1)
-                yield from _windows(learner, total, pace.images_per_s())
-                if saver.due(SAVE_STEP_S):
-                    yield saver.save()
+        left = batches[learner.batch :]
+        with closing(source.epoch([order[start:stop] for start, stop in left], learner.epoch)) as made:
+            for (start, stop), (inputs, wanted) in zip(left, made, strict=True):
+                rate = learning_rate(recipe, learner.step, total) * learner.rate_scale
+                if learner.learn(inputs, wanted, rate):
+                    yield Halved(learner.step, (stop - start) // learner.parts_of(stop - start))
+                if learner.step % window == 0:
+                    learner.mark()
+                if pace.due(stop - start):
+                    if len(learner.marks) == 1:
+                        yield Advanced(learner.step, learner.epoch + 1)
+                    yield from _windows(learner, total, pace.images_per_s())
+                    if saver.due(SAVE_STEP_S):
+                        yield saver.save()
         learner.mark()
         yield from _windows(learner, total, pace.images_per_s())
 
@@ -201,29 +197,6 @@ def permutation(index: Indices, seed: int, epoch: int) -> Indices:
     return np.repeat(order, 2) if len(order) == 1 else order
 
 
-class _Source:
-    """Batches on the device, as the network takes them."""
-
-    def __init__(self, pixels: Pixels, targets: Indices, recipe: Recipe, device: torch.device) -> None:
-        self.pixels, self.targets, self.recipe, self.device = pixels, targets, recipe, device
-        self.grey = architectures.get(recipe.architecture).grey
-        self.strength = augment.STRENGTHS.get(recipe.augmentation)
-
-    def plain(self, chosen: Indices) -> tuple[Tensor, Tensor]:
-        """(N, C, S, S) normalised, (N,) class indices."""
-        stored = torch.from_numpy(np.ascontiguousarray(self.pixels[chosen]))
-        wanted = torch.from_numpy(self.targets[chosen])
-        return augment.as_input(stored.to(self.device), self.grey), wanted.to(self.device)
-
-    def varied(self, chosen: Indices, epoch: int) -> tuple[Tensor, Tensor]:
-        chosen = np.sort(chosen)  # neighbours on disk are read together
-        inputs, wanted = self.plain(chosen)
-        if self.strength is not None:
-            chance = torch.from_numpy(augment.chances(self.recipe.seed, epoch, chosen, augment.CHANCES))
-            inputs = augment.vary(inputs, self.strength, self.recipe.mirror, chance.to(self.device))
-        return inputs, wanted
-
-
 class _Pace:
     """When there is something to say again, and how fast it went since."""
 
@@ -279,7 +252,7 @@ class _Saver:
         return Saved(self.learner.step)
 
 
-def _check(learner: Learner, source: _Source, index: Indices) -> Generator[Checked, None, tuple[float, float]]:
+def _check(learner: Learner, source: Source, index: Indices) -> Generator[Checked, None, tuple[float, float]]:
     """Mean loss and accuracy over `index`."""
     sums, said_s = torch.zeros_like(learner.sums), time.monotonic()
     for start in range(0, len(index), CHECK_BATCH):
@@ -302,7 +275,7 @@ def _back(learner: Learner) -> WentBack:
     return WentBack(learner.step, learner.epoch, rate, sentence)
 
 
-def _look(learner: Learner, source: _Source, strip: Indices | None) -> Glimpse | None:
+def _look(learner: Learner, source: Source, strip: Indices | None) -> Glimpse | None:
     if strip is None or not len(strip):
         return None
     return glimpse(learner.shown, *source.plain(strip))

@@ -9,52 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 from timm.models.efficientnet import EfficientNet
 from timm.models.mobilenetv3 import MobileNetV3
 from torch import Tensor, nn
 from torch.nn import functional
 
 from core import architectures
+from core.learning.anything import Anything
 from core.learning.backbone import load_backbone
 from core.learning.convolutions import quicken
+from core.learning.network import Network
 from core.recipe import Recipe
 
-
-class Network(nn.Module):
-    """`body` gives features (N, C, h, w), the rest makes logits of them."""
-
-    body: nn.Module
-    last: nn.Linear  # its inputs are the vector
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Logits (N, K) of normalised pixels (N, C, S, S)."""
-        raise NotImplementedError
-
-    def answer(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N, K), vector (N, D), class maps (N, K, h, w)."""
-        raise NotImplementedError
-
-    def glance(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (N, K) and the class map (N, h, w) of the most likely label alone, where that is cheaper."""
-        logits, _, maps = self.answer(pixels)
-        return logits, maps[torch.arange(len(maps), device=maps.device), logits.argmax(1)]
-
-    def load_head(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
-        """Begins with this last layer, (K, D) and (K,)."""
-        with torch.no_grad():
-            self.last.weight.copy_(torch.from_numpy(np.asarray(weight, np.float32)))
-            self.last.bias.copy_(torch.from_numpy(np.asarray(bias, np.float32)))
-
-    def freeze_body(self, frozen: bool) -> None:
-        """While frozen only the last layer learns."""
-        for parameter in self.parameters():
-            parameter.requires_grad_(not frozen)
-        for parameter in self.last.parameters():
-            parameter.requires_grad_(True)
+__all__ = ["Network", "build"]
 
 
 class Pooled(Network):
@@ -69,6 +38,9 @@ class Pooled(Network):
     def forward(self, pixels: Tensor) -> Tensor:
         vector = self.body(pixels).mean((2, 3))
         return self.last(self.dropout(vector))  # type: ignore[no-any-return]
+
+    def stages(self) -> list[list[nn.Module]]:
+        return self.body.stages() if isinstance(self.body, Features) else []
 
     def answer(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self.body(pixels)
@@ -183,6 +155,13 @@ class Features(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         return self.network.forward_features(pixels)  # type: ignore[operator, no-any-return]
 
+    def stages(self) -> list[list[nn.Module]]:
+        """Of an EfficientNet: its stem, its blocks, its head."""
+        found = self.network
+        if not isinstance(found, EfficientNet):
+            return []
+        return [[found.conv_stem, found.bn1], *([block] for block in found.blocks), [found.conv_head, found.bn2]]
+
 
 def _block(inputs: int, outputs: int, pool: bool = True) -> list[nn.Module]:
     convolution = [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -214,4 +193,6 @@ def build(architecture: str, labels: int, recipe: Recipe) -> Network:
             case "mlp":
                 return Hidden(nn.Identity(), (3, side, side), 256, labels, *rest)
             case other:
-                raise NotImplementedError(f"{other} has a card but no network")
+                if not card.timm:
+                    raise NotImplementedError(f"{other} has a card but no network")
+                return Anything(card, labels, recipe)

@@ -20,6 +20,8 @@ def to_onnx(network: nn.Module, example: Tensor, outputs: Sequence[str]) -> onnx
         # Traced, not by torch.export: 1.3 s against 17 s for EfficientNet-Lite0, with the same answers.
         # It warns that it is old.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Sizes become constants, as they should: only the batch is free, and what was exported is tried.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             network,
             (example,),

@@ -74,7 +74,7 @@ def tune(
     if len(candidates) == 1 and not few_threads:
         precision, layout = candidates[0]
         return Tuned(dataclasses.replace(recipe, precision=precision, layout=layout))
-    known = memory / f"{_mark(recipe, device)}.json"
+    known = memory / f"{_mark(recipe, device, few_threads)}.json"
     if (found := _recall(known, recipe)) is not None:
         return Tuned(found)
     began_s = time.monotonic()
@@ -164,11 +164,13 @@ class _Trials:
         return loss / images, time.perf_counter() - began_s
 
 
-def _mark(recipe: Recipe, device: torch.device) -> str:
-    """Names everything that what is fastest depends on."""
+def _mark(recipe: Recipe, device: torch.device, few_threads: bool) -> str:
+    """Names everything that what is fastest depends on, and what was open."""
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    parts = [getattr(recipe, name) for name in ("architecture", "side", "batch_size", "optimizer", *NAMES)]
-    facts = [*parts, device.type, where, os.cpu_count(), str(torch.__version__)]
+    parts = [
+        getattr(recipe, name) for name in ("architecture", "side", "batch_size", "optimizer", "frozen_stages", *NAMES)
+    ]
+    facts = [*parts, few_threads, device.type, where, os.cpu_count(), str(torch.__version__)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

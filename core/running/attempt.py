@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from core.errors import DiskFull, StudioError, Unavailable
+from core.errors import DiskFull, StudioError, Unavailable, Undecided
 from core.records import Hold, Run, RunState, Wish
 from core.running import handles
 from core.running.context import FENCED, SHUTDOWN, RunContext, Stopped
-from core.studio import RunStore
+from core.stores import RunStore
 
 LOST = 70  # exit code: it ended unexpectedly, and the scheduler decides what becomes of the run
 DISK_FULL = "The disk is full. What was learned so far is safe. Free some space."
@@ -69,6 +69,8 @@ def _work(run: Run, context: RunContext, work: Callable[[Run, RunContext], None]
         ending = _judge(error)
     if context.wish is Wish.CANCEL:
         return {"state": RunState.CANCELLED}  # who cancels does not care how it ends
+    if ending and ending.get("hold") is Hold.ANSWER and context.wish in (Wish.STOP, Wish.SALVAGE):
+        return {"state": STATES[Wish.STOP]}  # nothing was learned, and nobody waits for it to be
     if ending and ending.get("hold"):
         # Who asked for a pause means it; a wish to keep the best model is obeyed once there is room.
         asked = context.wish
@@ -81,6 +83,8 @@ def _judge(error: Exception) -> Ending | None:
     """What a person can mend ends the run, or pauses it. None for anything else: it is tried again, as after a kill."""
     if isinstance(error, DiskFull):
         return {"state": RunState.PAUSED, "error": str(error), "hold": Hold.DISK}
+    if isinstance(error, Undecided):
+        return {"state": RunState.PAUSED, "error": str(error), "hold": Hold.ANSWER}
     if isinstance(error, StudioError) and not isinstance(error, Unavailable):  # what is away may come back
         return {"state": RunState.FAILED, "error": str(error)}
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

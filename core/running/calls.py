@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -19,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DiskFull, NotFound, Refused, StudioError, Unavailable
-from core.records import Answer, Model, Neighbour, Ranked
+from core.ports import Files, Predictor, Services
+from core.records import Answer, Model, Neighbour, Ranked, Verdict
 from core.settings import Settings
-from core.studio import Files, Predictor, Services
 
 COME_UP_S = 15.0  # a predictor that was just started has this long to answer
 ANSWER_S = 60.0  # one answer may take this long, loading the model included
@@ -45,7 +46,15 @@ class Address:
 
     def connect(self) -> Connection:
         """Raises OSError, EOFError or AuthenticationError: nobody, or somebody else, is there."""
-        return Client(("127.0.0.1", self.port), authkey=self.key)
+        return without_delay(Client(("127.0.0.1", self.port), authkey=self.key))
+
+
+def without_delay(connection: Connection) -> Connection:
+    """Sends what is written at once. Else the second of two small writes waits until the other end has acknowledged
+    the first, and that waits 40 ms for something to say."""
+    with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as ours:
+        ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def new_key() -> bytes:
@@ -79,7 +88,11 @@ def read_address(files: Files) -> Address | None:
 
 
 def answer_message(answer: Answer) -> bytes:
-    return json.dumps({"answer": asdict(answer)}).encode()
+    told = {name: getattr(answer, name) for name in ("heat", "milliseconds", "width", "height", "familiarity")}
+    told["verdict"] = str(answer.verdict)
+    told["ranked"] = [(one.label, one.confidence) for one in answer.ranked]
+    told["neighbours"] = [asdict(one) for one in answer.neighbours]
+    return json.dumps({"answer": told}).encode()
 
 
 def error_message(error: StudioError) -> bytes:
@@ -96,12 +109,14 @@ def read_answer(message: bytes) -> Answer:
     """Raises the error that the other end met."""
     told = _read(message)["answer"]
     return Answer(
-        ranked=tuple(Ranked(**one) for one in told["ranked"]),
+        ranked=tuple(Ranked(*one) for one in told["ranked"]),
         heat=tuple(tuple(row) for row in told["heat"]),
         neighbours=tuple(Neighbour(**one) for one in told["neighbours"]),
         milliseconds=told["milliseconds"],
         width=told["width"],
         height=told["height"],
+        verdict=Verdict(told["verdict"]),
+        familiarity=told["familiarity"],
     )
 
 
@@ -123,24 +138,33 @@ def _read(message: bytes) -> dict[str, Any]:
 
 
 class PredictorClient:
-    """Implements `core.studio.Predictor`. Any number of threads may ask at once; each has a connection to itself."""
+    """Implements `core.ports.Predictor`. Any number of threads may ask at once; each has a connection to itself."""
 
     def __init__(self, settings: Settings, files: Files, services: Services, come_up_s: float = COME_UP_S) -> None:
         self._limit_bytes = settings.picture_limit_bytes
         self._files, self._services, self._come_up_s = files, services, come_up_s
-        self._idle: list[tuple[Address, Connection]] = []
+        self._idle: list[Connection] = []  # kept open
         self._lock = threading.Lock()
 
-    def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+    def predict(
+        self,
+        model: Model,
+        picture: bytes | Path,
+        neighbours: int = 3,
+        heat: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
         """See `Predictor.predict`. Waits for a predictor that is just coming up."""
         asked = {"model": model.id, "folder": model.folder, "neighbours": neighbours, "heat": heat}
-        return read_answer(self._ask(asked, picture))
+        return read_answer(self._ask(asked, picture, meanwhile))
 
     def similar(self, dataset_id: int, example: int | bytes | Path, count: int) -> tuple[Neighbour, ...]:
         """See `Predictor.similar`. Waits for a predictor that is just coming up."""
         return read_similar(self._ask({"dataset": dataset_id, "count": count}, example))
 
-    def _ask(self, asked: dict[str, Any], example: int | bytes | Path) -> bytes:
+    def _ask(
+        self, asked: dict[str, Any], example: int | bytes | Path, meanwhile: Callable[[], None] | None = None
+    ) -> bytes:
         """The other end's answer to a question about an image of its own, or a picture."""
         if isinstance(example, bytes) and len(example) > self._limit_bytes:
             megabytes = self._limit_bytes / (1 << 20)
@@ -152,28 +176,33 @@ class PredictorClient:
         messages = [json.dumps(asked).encode()] + ([example] if isinstance(example, bytes) else [])
         deadline_s = time.monotonic() + self._come_up_s
         for _ in range(TRIES):
-            address, connection = self._connection(deadline_s)
-            if (message := _exchange(connection, messages)) is not None:
-                self._put_back(address, connection)
-                return message
+            connection = self._connection(deadline_s)
+            if _sent(connection, messages):
+                if meanwhile is not None:
+                    _do(meanwhile, connection)
+                    meanwhile = None
+                if (message := _received(connection)) is not None:
+                    self._put_back(connection)
+                    return message
+            self.close()  # whoever was at the other end of the kept ones is gone
         raise Unavailable("No answer came for this picture. Please try again in a moment.")
 
     def close(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
-        for _, connection in idle:
+        for connection in idle:
             connection.close()
 
-    def _connection(self, deadline_s: float) -> tuple[Address, Connection]:
-        """An idle one, else a new one; the background processes are woken where nobody answers."""
+    def _connection(self, deadline_s: float) -> Connection:
+        """A kept one, else a new one; the background processes are woken where nobody answers."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
         woken = False
         while True:
             address = read_address(self._files)
-            if address is not None:
-                if (kept := self._take(address)) is not None:
-                    return address, kept
-                if (new := _connect(address)) is not None:
-                    return address, new
+            if address is not None and (new := _connect(address)) is not None:
+                return new
             if not woken:
                 self._services.wake()
                 woken = True
@@ -184,20 +213,10 @@ class PredictorClient:
                 )
             time.sleep(POLL_S)
 
-    def _take(self, address: Address) -> Connection | None:
-        """A kept connection to the predictor that lives at `address` now; those to earlier ones are closed."""
-        with self._lock:
-            stale = [connection for known, connection in self._idle if known != address]
-            self._idle = [pair for pair in self._idle if pair[0] == address]
-            found = self._idle.pop()[1] if self._idle else None
-        for connection in stale:
-            connection.close()
-        return found
-
-    def _put_back(self, address: Address, connection: Connection) -> None:
+    def _put_back(self, connection: Connection) -> None:
         with self._lock:
             if len(self._idle) < KEPT_CONNECTIONS:
-                self._idle.append((address, connection))
+                self._idle.append(connection)
                 return
         connection.close()
 
@@ -209,11 +228,29 @@ def _connect(address: Address) -> Connection | None:
         return None
 
 
-def _exchange(connection: Connection, messages: list[bytes]) -> bytes | None:
-    """None, and the connection closed, when the other end has gone. Raises Unavailable when it does not answer."""
+def _sent(connection: Connection, messages: list[bytes]) -> bool:
+    """False, and the connection closed, when the other end has gone."""
     try:
         for message in messages:
             connection.send_bytes(message)
+    except OSError:
+        connection.close()
+        return False
+    return True
+
+
+def _do(something: Callable[[], None], connection: Connection) -> None:
+    """The connection, on which an answer is coming that nobody will read, is closed where it fails."""
+    try:
+        something()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _received(connection: Connection) -> bytes | None:
+    """None, and the connection closed, when the other end has gone. Raises Unavailable when it does not answer."""
+    try:
         if connection.poll(ANSWER_S):
             return connection.recv_bytes()
     except (OSError, EOFError):

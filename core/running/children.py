@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
+from core.ports import Files
 from core.records import Service
 from core.running import handles
 from core.running.processes import Detached, spawn
 from core.running.scheduler import Watch
 from core.settings import Settings
-from core.studio import Files
 
 NAMES = ("indexer", "predictor")  # always there
-ON_DEMAND = ("surveyor",)  # started when there is work for it, ends by itself when there is none
+ON_DEMAND = (
+    "surveyor",
+    "searcher",
+    "explainer",
+)  # started when there is work for it, ends by itself when there is none
 BACK_OFF_S = (0.5, 30.0)  # first, longest
 HEALTHY_S = 30.0  # one that lived so long starts again without back-off
 HUNG_S = 120.0  # one whose heartbeat does not move for so long is killed

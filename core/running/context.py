@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from core.records import Frame, Metric, Run, Wish
-from core.studio import RunStore
+from core.stores import RunStore
 
 BEAT_S = 0.5
 FENCED = 75  # exit code of an attempt that was replaced

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 
+from core.ports import Files
 from core.records import Run
 from core.running import handles
 from core.running.devices import CPU
 from core.running.processes import Detached, spawn, tail
 from core.settings import Settings
-from core.studio import Files
 
 TRAINER = {
     # A thread of torch that waits gives its core away: spinning costs several times the CPU once anybody else works.

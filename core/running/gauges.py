@@ -38,6 +38,11 @@ class Gauges:
         return float(times.user + times.system)
 
 
+def free_memory_bytes() -> int:
+    """That can be taken without pushing anybody else out."""
+    return int(psutil.virtual_memory().available)
+
+
 def machine() -> dict[str, Any]:
     """What runs are compared by; no name and no address of it."""
     return {

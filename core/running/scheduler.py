@@ -16,14 +16,16 @@ from typing import Any
 
 from core import queue
 from core.errors import DiskFull
+from core.ports import Engine, Files
 from core.records import Hold, Run, RunState, Wish
-from core.studio import Engine, Files, Store
+from core.stores import Store
 
 ACTIVE = (RunState.STARTING, RunState.RUNNING)
 MAX_CRASHES = 3  # deaths in a row without a step in between; one more and the run has failed
 BACK_OFF_S = (0.4, 60.0)  # first, longest
 OBEY_S = 30.0  # a trainer has this long to obey a wish, then SIGTERM
 KEEP_S = 300.0  # this long without progress where it is to keep its best model: that is work, and may need a new start
+START_S = 120.0  # a trainer has this long until its first heartbeat: on a busy machine it comes up slowly
 TERM_S = 10.0  # to obey SIGTERM, then SIGKILL to its group
 LEAVE_S = 10.0  # a trainer has this long to exit after it ended its run
 # A run that waits for room on the disk goes on when there is so much more than the reserve, for so long.
@@ -132,12 +134,14 @@ class Scheduler:
     # ---- reap ----
 
     def _reap(self, run: Run, now: float) -> bool:
+        starting = run.state is RunState.STARTING and run.handle
+        lease_s = max(self._lease_s, START_S) if starting else self._lease_s
         silent_s = self._watch.unchanged_s((run.id, run.attempt, "heartbeat"), run.heartbeat_at, now)
         still_s = self._watch.unchanged_s((run.id, run.attempt, "progress"), run.progress_at, now)
         if run.handle and not self._engine.alive(run.handle):
             kind = "deaf" if run.handle in self._deaf else "died"
             loss = Loss(kind, self._engine.exit_code(run.handle))
-        elif silent_s > self._lease_s:
+        elif silent_s > lease_s:
             loss = Loss("silent")
         elif still_s > self._stuck_s:
             loss = Loss("stuck")

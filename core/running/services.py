@@ -7,12 +7,12 @@ import signal
 import time
 
 from core.errors import Unavailable
+from core.ports import Files
 from core.running import handles
 from core.running.children import lock_is_free, read_handle
 from core.running.processes import Detached, spawn
 from core.running.warmth import expect
 from core.settings import Settings
-from core.studio import Files
 
 START_S = 15.0  # a scheduler that we started has this long to take its lock
 

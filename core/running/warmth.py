@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from core.ports import Files
 from core.running.scheduler import Watch
-from core.studio import Files
 
 
 class Warmable(Protocol):

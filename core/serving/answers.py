@@ -12,7 +12,8 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from core.errors import Conflict, DiskFull, NotFound, Refused, StudioError, Unavailable
+from core import people
+from core.errors import Conflict, DiskFull, NotFound, Refused, StudioError, TooMany, Unauthorized, Unavailable
 from core.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ _STATUS: tuple[tuple[type[StudioError], int], ...] = (
     (Refused, 422),
     (Unavailable, 503),
     (DiskFull, 507),
+    (Unauthorized, 401),
+    (TooMany, 429),
     (StudioError, 400),
 )
 _GONE = 499  # nobody is there any more to read it
@@ -42,13 +45,13 @@ class Malformed(Refused):
 
 
 def answering(ask: Ask, studio: Studio) -> Endpoint:
-    """The endpoint of a route that is a function of the request and the Studio."""
+    """The endpoint of a route that is a function of the request and the Studio, in the name that the browser sends."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            return await ask(request, studio)
+            return await ask(request, people.named(studio, people.from_cookies(request.cookies)))
         except StudioError as error:
-            return JSONResponse({"error": str(error)}, _status(error))
+            return JSONResponse({"error": str(error)}, _status(error), headers=_headers(error))
         except ClientDisconnect:
             return Response(status_code=_GONE)
         except Exception:
@@ -69,6 +72,12 @@ def _status(error: StudioError) -> int:
     if isinstance(error, Malformed):
         return 400
     return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+def _headers(error: StudioError) -> dict[str, str]:
+    if isinstance(error, TooMany):
+        return {"retry-after": str(max(1, math.ceil(error.wait_s)))}
+    return {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
 
 
 def number(request: Request, what: str, name: str = "id") -> int:

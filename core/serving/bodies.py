@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from core.serving.answers import Malformed, TooLarge
@@ -41,6 +43,29 @@ async def pieces(request: Request, limit_bytes: int) -> AsyncIterator[bytes]:
 async def whole(request: Request, limit_bytes: int) -> bytes:
     """The body, for what is small enough to be held."""
     return b"".join([piece async for piece in pieces(request, limit_bytes)])
+
+
+async def form_file(request: Request, limit_bytes: int) -> bytes:
+    """The one file of a form. Raises Malformed (no form, no file, or several), TooLarge."""
+    body = await whole(request, limit_bytes)
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+        yield b""
+
+    parser = MultiPartParser(request.headers, stream(), max_files=1, max_fields=8)
+    parser.spool_max_size = limit_bytes  # the body is in memory already: nothing goes to the disk
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError):
+        raise Malformed("The form cannot be read. Send one file, as multipart/form-data.") from None
+    try:
+        files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+        if not files:
+            raise Malformed("The form holds no file.")
+        return await files[0].read()
+    finally:
+        await form.close()
 
 
 async def fields(request: Request) -> dict[str, Any]:

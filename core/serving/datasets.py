@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from core import datasets, maps, models, names, selections
-from core.records import Image, Split
+from core import datasets, errands, maps, models, selections
+from core.records import Errand, Image, Split
 from core.selections import Selection
+from core.serving import waiting
 from core.serving.answers import Malformed, finite, number, whole_number
 from core.serving.bodies import fields, optional_number, text, whole
-from core.studio import Change, Outcome, Studio, Where
+from core.stores import Change, Outcome, Where
+from core.studio import Studio
 
 MOST_CHANGES = 5000  # in one action, image by image
 LABEL_LIMIT = 100
-NAME_LIMIT = 40
 MOST_NAMED = 100  # conflicts of one action that are told with who made them
 
 
@@ -38,8 +38,9 @@ async def change(request: Request, studio: Studio) -> Response:
             f"A change needs a kind ({', '.join(datasets.KINDS)}), a token and 1 to {MOST_CHANGES} changes."
         )
     changes = [_change(one) for one in raw]
-    by = as_person(studio, found)
-    return await run_in_threadpool(lambda: told(by, dataset_id, datasets.change(by, dataset_id, kind, changes, token)))
+    return await run_in_threadpool(
+        lambda: told(studio, dataset_id, datasets.change(studio, dataset_id, kind, changes, token))
+    )
 
 
 async def _change_all(studio: Studio, dataset_id: int, kind: str, token: str, found: dict[str, Any]) -> Response:
@@ -47,13 +48,13 @@ async def _change_all(studio: Studio, dataset_id: int, kind: str, token: str, fo
     if not isinstance(where, dict) or not isinstance(to, dict):
         raise Malformed("A change of all that match needs where and to, as JSON objects.")
     selection, change = selection_of(where), _change({**to, "image_id": 0})
-    by = as_person(studio, found)
 
-    def changed() -> Response:
-        meant = selections.resolve(by, dataset_id, selection)
-        return told(by, dataset_id, datasets.change_all(by, dataset_id, kind, meant, change, token))
+    def changed() -> Outcome | Errand:
+        meant = selections.resolve(studio, dataset_id, selection)
+        return errands.change_all(studio, dataset_id, kind, meant, change, token)
 
-    return await run_in_threadpool(changed)
+    done = await waiting.outcome(studio, changed)
+    return await run_in_threadpool(told, studio, dataset_id, done)
 
 
 def selection_of(raw: dict[str, Any]) -> Selection:
@@ -109,11 +110,8 @@ async def undo(request: Request, studio: Studio) -> Response:
     """POST /api/actions/{id}/undo"""
     action_id = number(request, "action")
 
-    def undone() -> Response:
-        outcome = datasets.undo(studio, action_id)
-        return told(studio, outcome.action.dataset_id if outcome.action else None, outcome)
-
-    return await run_in_threadpool(undone)
+    done = await waiting.outcome(studio, lambda: errands.undo(studio, action_id))
+    return await run_in_threadpool(told, studio, done.action.dataset_id if done.action else None, done)
 
 
 async def undo_own(request: Request, studio: Studio) -> Response:
@@ -123,8 +121,8 @@ async def undo_own(request: Request, studio: Studio) -> Response:
     of, token = text(found, "of", 64), text(found, "token", 64)
     if not of or not token:
         raise Malformed("Taking back needs `of`, the token of what was done, and a token of its own.")
-    by = as_person(studio, found)
-    return await run_in_threadpool(lambda: told(by, dataset_id, datasets.undo_own(by, dataset_id, of, token)))
+    done = await waiting.outcome(studio, lambda: errands.undo_own(studio, dataset_id, of, token))
+    return await run_in_threadpool(told, studio, dataset_id, done)
 
 
 async def instant(request: Request, studio: Studio) -> Response:
@@ -167,12 +165,6 @@ def _change(raw: object) -> Change:
     if not wanted:
         raise Malformed("Each change needs a label, deleted or split.")
     return Change(image_id=image_id, revision=optional_number(raw, "revision"), **wanted)
-
-
-def as_person(studio: Studio, found: dict[str, Any]) -> Studio:
-    """The studio in the name that the sender gives, for the others who work here. A courtesy, no proof."""
-    who = names.clean(text(found, "who", NAME_LIMIT)) if found.get("who") else ""
-    return replace(studio, who=who) if who else studio
 
 
 def seen(image: Image) -> dict[str, Any]:

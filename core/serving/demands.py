@@ -33,7 +33,7 @@ def own(settings: Settings) -> dict[str, object]:
         "server.address": settings.address,
         "server.port": settings.port,
         # Streamlit knows no "any number, but no name": on an open network the gate alone decides.
-        "server.allowedHosts": ["*"] if settings.open_to_network else list(settings.hosts),
+        "server.allowedHosts": ["*"] if settings.open_to_network or settings.share_to_network else list(settings.hosts),
     }
 
 

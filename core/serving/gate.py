@@ -20,13 +20,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from core.serving.answers import BUG
-from core.serving.headers import ALWAYS, DATA_POLICY
+from core.serving.headers import ALWAYS, DATA_POLICY, GUESTS
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 DATA_PATHS = ("/api/", "/media/")
+GUEST_PATH = "/share"  # the page of a link to share
+# What asks for a secret of its own, or holds nothing: all that other machines reach where only that is open to them.
+_SHARED = re.compile(r"/share|/api/share(/predict)?|/api/v1/[a-z0-9/.]+|/developers|/assets/[A-Za-z0-9_.-]+")
+_GUEST = "bearer look_"  # how the secret of a link to share begins
 # Streamlit's own doors that no screen uses: its uploads stay in memory, its figures are for everybody.
 CLOSED_PATHS = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent")
 # What tells the routes behind the gate who somebody is. Only the gate may say it.
@@ -51,6 +55,7 @@ class Gate:
     def __init__(self, app: ASGIApp, settings: Settings, policy: str) -> None:
         self._app, self._settings = app, settings
         self._page_headers = _encoded({**ALWAYS, "content-security-policy": policy})
+        self._guest_headers = {**self._page_headers, **_encoded(GUESTS)}
         self._data_headers = _encoded({**ALWAYS, "content-security-policy": DATA_POLICY})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +63,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         extra = self._data_headers if scope["path"].startswith(DATA_PATHS) else self._page_headers
+        if scope["path"] == GUEST_PATH:
+            extra = self._guest_headers
         begun = False
 
         async def send_dressed(message: Message) -> None:
@@ -68,6 +75,9 @@ class Gate:
                 message = {**message, "headers": [*kept, *extra.items()]}
             await send(message)
 
+        if _is_astray(scope):
+            await _sentence(scope, "This link opens one page, and nothing else.", 401)(scope, receive, send_dressed)
+            return
         if sentence := self.refusal(scope):
             await _refuse(scope, receive, send_dressed, sentence)
             return
@@ -85,7 +95,7 @@ class Gate:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         host = hosts[0].lower() if len(hosts) == 1 else ""
-        if not self._settings.open_to_network and not _is_this_machine(scope.get("client")):
+        if not self._may_reach(scope):
             return "Darkroom has no log-in yet, so it answers only to the machine it runs on."
         if not self._is_ours(host):
             return (
@@ -98,6 +108,11 @@ class Gate:
             return "This request came from another web site, so nothing was done."
         return None
 
+    def _may_reach(self, scope: Scope) -> bool:
+        if self._settings.open_to_network or _is_this_machine(scope.get("client")):
+            return True
+        return self._settings.share_to_network and scope["type"] == "http" and bool(_SHARED.fullmatch(scope["path"]))
+
     def _is_ours(self, host: str) -> bool:
         """The port may be any: a tunnel often has another one, and a rebinding attack cannot do without a name."""
         found = _HOST.fullmatch(host)
@@ -107,7 +122,14 @@ class Gate:
         if name in self._settings.hosts:
             return True
         # A number is never rebound; on a network that Darkroom is open to, people type the machine's.
-        return self._settings.open_to_network and _address(name) is not None
+        open_at_all = self._settings.open_to_network or self._settings.share_to_network
+        return open_at_all and _address(name) is not None
+
+
+def _is_astray(scope: Scope) -> bool:
+    """The secret of a link to share was shown to another door."""
+    shown = Headers(scope=scope).get("authorization", "").lower()
+    return scope["type"] == "http" and shown.startswith(_GUEST) and not scope["path"].startswith("/api/share")
 
 
 def _identified(scope: Scope) -> Scope:

@@ -17,6 +17,9 @@ ALWAYS: dict[str, str] = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), display-capture=()",
 }
 
+# The page of a link to share tells nobody where it was, and is found by no search engine.
+GUESTS: dict[str, str] = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex, nofollow"}
+
 # A response that holds data is no page: opened on its own it may run and load nothing.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 

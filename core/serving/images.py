@@ -54,6 +54,7 @@ def _told(found: Details) -> dict[str, object]:
         "origin",
         "added_at",
         "deleted_at",
+        "revision",
     )
     return {
         **{name: getattr(image, name) for name in facts},

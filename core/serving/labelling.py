@@ -14,10 +14,12 @@ from starlette.responses import JSONResponse, Response
 
 from core import labelling, models
 from core.findings import Doubt
+from core.serving import waiting
 from core.serving.answers import Malformed, finite, number, whole_number
 from core.serving.bodies import fields, text
-from core.serving.datasets import as_person, seen, told
-from core.studio import Studio, Where
+from core.serving.datasets import seen, told
+from core.stores import Where
+from core.studio import Studio
 
 MOST_NEXT = 100  # pictures in one answer
 MOST_HELD = 3000  # ids that a desk may say it has
@@ -73,9 +75,9 @@ async def queue(request: Request, studio: Studio) -> Response:
             images = labelling.queue(studio, dataset_id, order, limit, set(have))
         desks.hand(dataset_id, desk, [one.image.id for one in images])
         waiting = studio.store.images.count(dataset_id, Where(unlabelled=True))
-        action = studio.store.desk.last_action(dataset_id)
+        revision = studio.store.desk.revision(dataset_id)
         rows = [_row(one, order == "doubtful") for one in images]
-        return JSONResponse({"images": rows, "waiting": waiting, "action": action})
+        return JSONResponse({"images": rows, "waiting": waiting, "revision": revision})
 
     return await run_in_threadpool(find)
 
@@ -110,14 +112,14 @@ async def accept(request: Request, studio: Studio) -> Response:
     without = found.get("without", [])
     if not isinstance(without, list) or len(without) > MOST_HELD or not all(isinstance(one, int) for one in without):
         raise Malformed("`without` must be a list of image ids.")
-    by = as_person(studio, found)
-    return await run_in_threadpool(
-        lambda: told(by, dataset_id, labelling.accept(by, dataset_id, percent / 100, model, without, token))
+    done = await waiting.outcome(
+        studio, lambda: labelling.accept(studio, dataset_id, percent / 100, model, without, token)
     )
+    return await run_in_threadpool(told, studio, dataset_id, done)
 
 
 async def news(request: Request, studio: Studio) -> Response:
-    """GET /api/datasets/{id}/changes?since=ACTION: images that others changed, and how good the model is now.
+    """GET /api/datasets/{id}/changes?since=REVISION: images that others changed, and how good the model is now.
 
     Asked by every open labelling screen about once a second: while nobody writes, the answer is kept.
     """
@@ -134,7 +136,7 @@ def _told(studio: Studio, dataset_id: int, since: int) -> dict[str, Any]:
         return kept[1]
     found = labelling.news(studio, dataset_id, since)
     answer = {
-        "action": found.action,
+        "revision": found.revision,
         "missed": found.missed,
         "images": [seen(one.image) | {"who": one.who} for one in found.touched],
         "waiting": studio.store.images.count(dataset_id, Where(unlabelled=True)),
@@ -155,5 +157,6 @@ def _model(studio: Studio, dataset_id: int) -> dict[str, Any] | None:
         return None
     model = instant.model
     facts = {"folder": model.folder, "accuracy": model.accuracy, "interval": model.interval, "n": model.measured_n}
+    facts |= {"few": models.figure(model) if models.too_few(model) else ""}
     told: dict[str, Any] = finite(facts | {"learning": instant.state == "fitting", "sentence": models.sentence(model)})
     return told

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from logging.handlers import RotatingFileHandler
 
+from threadpoolctl import threadpool_limits
+
 from core.errors import StudioError
 from core.studio import Studio
 
@@ -31,7 +33,8 @@ def lifespan(studio: Studio) -> Callable[[object], AbstractAsyncContextManager[N
         gc.freeze()  # what was imported stays for ever: later collections need not look at it
         heart.start()
         try:
-            yield
+            with threadpool_limits(1):  # threads that share a small sum wait for each other and take others' cores
+                yield
         finally:
             done.set()
             heart.join(timeout=2)

@@ -6,8 +6,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from core import models
+from core import models, packages
 from core.errors import NotFound
+from core.records import PackageKind
 from core.serving.answers import attachment, number
 from core.studio import Studio
 
@@ -37,3 +38,19 @@ async def onnx(request: Request, studio: Studio) -> Response:
         "content-encoding": "identity",  # weights do not compress: gzip would only cost seconds
     }
     return FileResponse(path, media_type="application/octet-stream", headers=headers)
+
+
+async def package(request: Request, studio: Studio) -> Response:
+    """GET /api/models/{id}/packages/{kind}: a finished package, always to be saved, never to be opened here."""
+    model = await run_in_threadpool(models.get, studio, number(request, "model"))
+    name = str(request.path_params["kind"])
+    if name not in list(PackageKind):
+        raise NotFound("There is no such form of a model.")
+    kind = PackageKind(name)
+    path = await run_in_threadpool(packages.file, studio, model.id, kind)
+    headers = {
+        "content-disposition": attachment(packages.download_name(model, kind)),
+        "cache-control": "no-store",
+        "content-encoding": "identity",
+    }
+    return FileResponse(path, media_type=packages.FORMS[kind].media_type, headers=headers)

@@ -74,6 +74,7 @@ def _told(found: Curve) -> object:
         {
             "state": run.state,
             "wish": run.wish,
+            "hold": run.hold,
             "lives": found.lives,
             "epoch": run.epoch,
             "epochs": run.spec.epochs,

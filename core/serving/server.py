@@ -62,7 +62,9 @@ def serve(settings: Settings, browser: bool = True) -> None:
 def _bound(settings: Settings) -> socket.socket:
     """A listening socket. Bound before anything else is opened: a second Darkroom ends here, having done nothing."""
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
-    listening = socket.socket(family)
+    # By name: asyncio lets only sockets that say so send at once. Else the body of an answer waits until the browser
+    # has acknowledged its head, up to 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # on Windows this would let two servers share the port
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

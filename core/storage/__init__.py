@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from core.storage.access import Shares, Tokens
+from core.storage.batches import Batches
 from core.storage.counts import Counts
 from core.storage.database import Database
 from core.storage.datasets import Datasets
 from core.storage.desk import Desk
+from core.storage.errands import Errands
+from core.storage.explanations import Explanations
 from core.storage.facts import Facts
 from core.storage.files import LocalFiles
 from core.storage.findings import Findings
 from core.storage.images import Images
+from core.storage.incoming import Arriving
 from core.storage.merging import Merging
 from core.storage.migrations import migrate
-from core.storage.models import Models, Predictions
+from core.storage.models import Models
+from core.storage.packages import Packages
+from core.storage.predictions import Predictions
 from core.storage.runs import Runs
+from core.storage.searches import Searches
 from core.storage.surveys import Surveys
 from core.storage.uploads import Uploads
 from core.storage.vectors import Services, VectorRows
 from core.storage.versions import Versions
-from core.studio import Store
+from core.stores import Store
 
 __all__ = ["Database", "LocalFiles", "open_store"]
 
@@ -36,6 +44,7 @@ def open_store(url: str) -> Store:
     return Store(
         datasets=datasets,
         merging=Merging(database, datasets),
+        errands=Errands(database),
         images=Images(database, counts),
         desk=Desk(database),
         vectors=VectorRows(database),
@@ -45,7 +54,14 @@ def open_store(url: str) -> Store:
         runs=Runs(database),
         models=Models(database),
         predictions=Predictions(database),
+        searches=Searches(database),
+        batches=Batches(database),
+        tokens=Tokens(database),
+        shares=Shares(database),
+        packages=Packages(database),
+        incoming=Arriving(database),
         surveys=Surveys(database),
+        explanations=Explanations(database),
         findings=Findings(database),
         services=Services(database),
     )

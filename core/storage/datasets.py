@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, exists, func, select, update
 
 from core.errors import Conflict, NotFound
 from core.records import Dataset, Label
 from core.storage.counts import Counts
-from core.storage.database import Database, now
-from core.storage.schema import dataset, label
+from core.storage.database import Database, Remembered, now
+from core.storage.schema import action, dataset, errand, label
 
 _COLUMNS = [dataset.c[name] for name in ("id", "name", "created_at", "labels_revision", "fitted_revision")]
 _QUERY = select(*_COLUMNS).where(dataset.c.removed_at.is_(None))
@@ -19,6 +19,7 @@ _QUERY = select(*_COLUMNS).where(dataset.c.removed_at.is_(None))
 class Datasets:
     def __init__(self, database: Database, counts: Counts) -> None:
         self._db, self._counts = database, counts
+        self._remembered = Remembered(database, _QUERY, dataset.c.id, self._counted)
 
     def create(self, name: str) -> Dataset:
         with self._db.write() as connection:
@@ -30,9 +31,10 @@ class Datasets:
         return self.get(new)
 
     def get(self, dataset_id: int) -> Dataset:
-        if (row := self._db.row(_QUERY.where(dataset.c.id == dataset_id))) is None:
+        # Every change of an image raises the revision in this very row: as long as that is the same, counts are, too.
+        if (found := self._remembered.get(dataset_id)) is None:
             raise NotFound(f"There is no dataset {dataset_id}.")
-        return self._counted(row)
+        return found
 
     def find(self, name: str) -> Dataset | None:
         row = self._db.row(_QUERY.where(dataset.c.name_key == name.casefold()))
@@ -68,7 +70,10 @@ class Datasets:
         return next(found for found in self.labels(dataset_id) if found.name == name)
 
     def stale(self) -> list[tuple[int, int]]:
-        changed = dataset.c.removed_at.is_(None) & (dataset.c.labels_revision > dataset.c.fitted_revision)
+        on_its_way = exists().where(
+            errand.c.dataset_id == dataset.c.id, errand.c.finished_at.is_(None), errand.c.problem.is_(None)
+        )
+        changed = dataset.c.removed_at.is_(None) & (dataset.c.labels_revision > dataset.c.fitted_revision) & ~on_its_way
         rows = self._db.rows(select(dataset.c.id, dataset.c.labels_revision).where(changed).order_by(dataset.c.id))
         return [(row["id"], row["labels_revision"]) for row in rows]
 
@@ -95,7 +100,9 @@ def label_id(connection: Connection, dataset_id: int, name: str) -> int:
     return int(connection.execute(query.returning(label.c.id)).scalar_one())
 
 
-def touch(connection: Connection, dataset_id: int) -> None:
-    """The dataset's labels changed: the instant model has something to learn."""
-    revision = dataset.c.labels_revision + 1
-    connection.execute(update(dataset).where(dataset.c.id == dataset_id).values(labels_revision=revision))
+def touch(connection: Connection, dataset_id: int, action_id: int | None = None) -> None:
+    """The dataset's labels changed, by that action: the instant model has something to learn."""
+    query = update(dataset).where(dataset.c.id == dataset_id).values(labels_revision=dataset.c.labels_revision + 1)
+    revision = connection.execute(query.returning(dataset.c.labels_revision)).scalar_one()
+    if action_id is not None:
+        connection.execute(update(action).where(action.c.id == action_id).values(revision=revision))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from core.records import Action, Image
-from core.storage.database import CHUNK, Database
+from core.storage.database import CHUNK, Database, chunks
 from core.storage.images import as_action, as_image
-from core.storage.schema import action, image, image_change, label, vector
-from core.studio import Touch
+from core.storage.schema import action, dataset, image, image_change, label, vector
+from core.stores import Touch
 
 _IMAGES = select(image, label.c.name.label("label")).outerjoin(label, label.c.id == image.c.label_id)
+
+_WAITING = (image.c.id, image.c.revision, vector.c.row)
+_NOBODY = np.empty((0, len(_WAITING)), np.int64)
 
 
 class Desk:
@@ -22,18 +26,33 @@ class Desk:
         self._db = database
 
     def waiting(self, dataset_id: int) -> NDArray[np.int64]:
-        columns = (image.c.id, image.c.revision, vector.c.row)
-        live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None) & image.c.label_id.is_(None)
-        query = select(*columns).join(vector, vector.c.sha256 == image.c.sha256).where(live).order_by(image.c.id)
-        return np.array(self._db.tuples(query), np.int64).reshape(-1, len(columns))
+        return self._waiting(_waits(dataset_id))
 
-    def last_action(self, dataset_id: int) -> int:
-        return int(self._db.scalar(select(func.max(action.c.id)).where(action.c.dataset_id == dataset_id)) or 0)
+    def news(self, dataset_id: int, since: int, row: int, limit: int) -> tuple[list[int], NDArray[np.int64]] | None:
+        later = (action.c.dataset_id == dataset_id) & (action.c.revision > since)
+        moved = select(image_change.c.image_id).join(action, action.c.id == image_change.c.action_id).where(later)
+        # Not a join: of that SQLite goes through all images of the dataset.
+        late = select(vector.c.sha256).where(vector.c.row >= row)
+        looked_at = select(image.c.id).where(image.c.dataset_id == dataset_id, image.c.sha256.in_(late))
+        ids: set[int] = set()
+        for query in (moved, looked_at):
+            found = [int(one) for (one,) in self._db.tuples(query.limit(limit + 1))]
+            if len(found) > limit:
+                return None
+            ids.update(found)
+        rows = [self._waiting(_waits(dataset_id).where(image.c.id.in_(some))) for some in chunks(sorted(ids))]
+        return sorted(ids), np.concatenate(rows) if rows else _NOBODY
+
+    def _waiting(self, query: Select[Any]) -> NDArray[np.int64]:
+        return np.array(self._db.tuples(query), np.int64).reshape(-1, len(_WAITING))
+
+    def revision(self, dataset_id: int) -> int:
+        return int(self._db.scalar(select(dataset.c.labels_revision).where(dataset.c.id == dataset_id)) or 0)
 
     def touched(self, dataset_id: int, since: int, limit: int, ids: Sequence[int] | None = None) -> list[Touch]:
         newest = select(image_change.c.image_id, func.max(image_change.c.action_id).label("action_id"))
         newest = newest.join(action, action.c.id == image_change.c.action_id)
-        newest = newest.where(action.c.dataset_id == dataset_id, action.c.id > since)
+        newest = newest.where(action.c.dataset_id == dataset_id, action.c.revision > since)
         if ids is not None:
             newest = newest.where(image_change.c.image_id.in_(ids[:CHUNK]))
         found = self._db.rows(newest.group_by(image_change.c.image_id).order_by("action_id").limit(limit))
@@ -57,3 +76,8 @@ class Desk:
             query = select(action).where(action.c.id.in_(ids[start : start + CHUNK]))
             found |= {row["id"]: as_action(row) for row in self._db.rows(query)}
         return found
+
+
+def _waits(dataset_id: int) -> Select[Any]:
+    live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None) & image.c.label_id.is_(None)
+    return select(*_WAITING).join(vector, vector.c.sha256 == image.c.sha256).where(live).order_by(image.c.id)

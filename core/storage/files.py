@@ -12,15 +12,17 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from core.errors import DiskFull, Refused
-from core.studio import Checked
+from core.ports import Checked
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SPOOLED_BYTES = 224 * 224 * 3
+FEW = 3  # files that are made durable by themselves: the call for all waits for whatever anybody is just writing
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
@@ -42,11 +44,25 @@ class LocalFiles:
             "vectors",
             "locks",
             "surveys",
+            "weights",
         ):
             (root / name).mkdir(parents=True, exist_ok=True)
 
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
+
     def picture(self, sha256: str) -> Path:
         return self._sharded("pictures", sha256)
+
+    def pictures_of(self, shard: int) -> list[tuple[Path, float]]:
+        found = []
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self.pictures / f"{shard:02x}"):
+                with suppress(FileNotFoundError):  # gone meanwhile
+                    if entry.is_file(follow_symlinks=False):
+                        found.append((Path(entry.path), entry.stat().st_mtime))
+        return found
 
     def thumb(self, sha256: str) -> Path:
         return self._sharded("thumbs", sha256, ".webp")
@@ -78,25 +94,48 @@ class LocalFiles:
     def lock(self, name: str) -> Path:
         return self._named("locks", f"{name}.lock")
 
+    def weights(self, name: str) -> Path:
+        return self._named("weights", name)
+
     def survey(self, name: str) -> Path:
         return self._named("surveys", name)
 
     def keep_pictures(self, checked: Sequence[Checked]) -> None:
         changed: set[str] = set()
         for one in checked:
-            source = str(one.source)
-            drawn = ((".thumb", self.thumb(one.sha256)), (".rgb", self.spool(one.sha256))) if one.drawn else ()
-            for ending, target in (*drawn, ("", self.picture(one.sha256))):
+            source, target = str(one.source), self._sharded_text("pictures", one.sha256)
+            if one.kept:
+                changed.add(target)
+                continue
+            drawn: tuple[tuple[str, str], ...] = ()
+            if one.drawn:
+                drawn = ((".thumb", str(self.thumb(one.sha256))), (".rgb", str(self.spool(one.sha256))))
+            for ending, place in (*drawn, ("", target)):
                 # A link, not a move: killed before the row is written, the next check finds the file again.
-                if _link(source + ending, str(target)):
-                    changed.add(str(target))
+                if _link(source + ending, place):
+                    changed.add(place)
                 else:
-                    os.utime(target)  # wanted again: the sweep of the trash leaves it until its row is there
+                    os.utime(place)  # wanted again: the sweep of the trash leaves it until its row is there
         self.sync(changed)
 
-    def sync(self, paths: Iterable[str]) -> None:
+    def put_picture(self, sha256: str, content: bytes | memoryview) -> str:
+        target = self._sharded_text("pictures", sha256)
+        path = Path(target)
+        if _holds(path, content):
+            os.utime(path)  # wanted again: the sweep of the trash leaves it until its row is there
+            return target
+        beside = _beside(path)
+        try:
+            beside.write_bytes(content)
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)
+            beside.write_bytes(content)
+        beside.replace(path)
+        return target
+
+    def sync(self, paths: Collection[str]) -> None:
         """Makes new files durable, and their names with them."""
-        if (whole := _sync_call()) and paths:
+        if len(paths) > FEW and (whole := _sync_call()):
             # One call for the whole file system: a call for each file and folder took three quarters of an import.
             descriptor = os.open(self.root, os.O_RDONLY)
             try:
@@ -116,7 +155,7 @@ class LocalFiles:
         return sum(1 for _ in entries) * _SPOOLED_BYTES
 
     def write(self, path: Path, content: bytes) -> None:
-        beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+        beside = _beside(path)
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
@@ -137,14 +176,30 @@ class LocalFiles:
         return shutil.disk_usage(self.root).free
 
     def _sharded(self, kind: str, sha256: str, ending: str = "") -> Path:
+        return Path(self._sharded_text(kind, sha256, ending))
+
+    def _sharded_text(self, kind: str, sha256: str, ending: str = "") -> str:
         if not _SHA256.fullmatch(sha256):
             raise Refused("That is not the name of a picture.", "name")
-        return self.root.joinpath(kind, sha256[:2], f"{sha256}{ending}")
+        return f"{self.root}/{kind}/{sha256[:2]}/{sha256}{ending}"
 
     def _named(self, kind: str, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise Refused("That name cannot be used.", "name")
         return self.root / kind / name
+
+
+def _beside(path: Path) -> Path:
+    """Nobody else writes there."""
+    return path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+
+
+def _holds(path: Path, content: bytes | memoryview) -> bool:
+    """A lost power may have left half of a file that no row names yet."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
 def _link(source: str, target: str) -> bool:

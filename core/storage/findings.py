@@ -97,6 +97,10 @@ class Findings:
                 mine = (finding_ignored.c.dataset_id == dataset_id) & finding_ignored.c.key.in_(some)
                 connection.execute(delete(finding_ignored).where(mine))
 
+    def marks(self, dataset_id: int) -> list[tuple[int, FindingKind]]:
+        query = select(finding_image.c.image_id, finding.c.kind).join(finding)
+        return [(int(one), FindingKind(kind)) for one, kind in self._db.tuples(_which(query, dataset_id, False))]
+
     def groups(self, dataset_id: int, kinds: Sequence[FindingKind]) -> list[tuple[int, ...]]:
         query = select(finding_image.c.finding_id, finding_image.c.image_id).join(finding)
         query = query.where(finding.c.dataset_id == dataset_id, finding.c.kind.in_([str(kind) for kind in kinds]))

@@ -10,26 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Integer, RowMapping, Select, bindparam, case, delete, func, select, update
 
-from core.errors import Conflict, NotFound
+from core.errors import NotFound
 from core.records import Action, Image, Split, Step
-from core.storage import bulk
+from core.storage import actions, arrivals, bulk
 from core.storage.counts import Counts
 from core.storage.database import Database, chunks, now
 from core.storage.datasets import label_id, touch
 from core.storage.schema import (
     action,
+    batch_item,
     image,
     image_change,
     label,
     leftover,
     prediction,
     upload_item,
-    vector,
-    vector_todo,
     version,
     version_image,
 )
-from core.studio import Change, LabelledImage, NewImage, Outcome, Where
+from core.stores import Change, LabelledImage, NewImage, Outcome, Where
 
 QUERY = select(image, label.c.name.label("label")).outerjoin(label, label.c.id == image.c.label_id)
 _ORDER = {
@@ -41,6 +40,14 @@ _ORDER = {
     "mixed": (image.c.sha256,),
 }
 _STATE = ("label_id", "split", "deleted_at")
+_WANT_VECTOR = (
+    "INSERT INTO vector_todo (sha256, tries) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM vector WHERE sha256 = ?) "
+    "ON CONFLICT DO NOTHING"
+)
+# Whoever names a picture's bytes keeps them; of a batch what waits: what was answered is a prediction.
+_NAMING = tuple(select(table.c.sha256) for table in (image, upload_item, prediction)) + (
+    select(batch_item.c.sha256).where(batch_item.c.state == "waiting"),
+)
 _FACTS = ("sha256", "name", "width", "height", "format", "bytes", "origin")
 
 
@@ -89,8 +96,15 @@ class Images:
         return {row["sha256"]: as_image(row) for row in found}
 
     def known(self, sha256: str) -> bool:
-        named = [select(table.c.sha256).where(table.c.sha256 == sha256) for table in (image, upload_item, prediction)]
-        return any(self._db.row(query.limit(1)) for query in named)
+        return any(self._db.row(query.where(query.selected_columns.sha256 == sha256).limit(1)) for query in _NAMING)
+
+    def unnamed(self, sha256s: Sequence[str]) -> list[str]:
+        named: set[str] = set()
+        for some in chunks(sha256s):
+            for query in _NAMING:
+                rows = self._db.tuples(query.where(query.selected_columns.sha256.in_(some)))
+                named.update(sha for (sha,) in rows)
+        return [sha for sha in sha256s if sha not in named]
 
     def labels_of(self, dataset_id: int, ids: Sequence[int]) -> dict[int, str | None]:
         columns = select(image.c.id, label.c.name).outerjoin(label, label.c.id == image.c.label_id)
@@ -124,8 +138,14 @@ class Images:
         return [(one, sha256, Split(split)) for one, sha256, split in rows]
 
     def actions(self, dataset_id: int, limit: int = 20) -> list[Action]:
-        query = select(action).where(action.c.dataset_id == dataset_id).order_by(action.c.id.desc()).limit(limit)
+        done = (action.c.dataset_id == dataset_id) & (action.c.images > 0)
+        query = select(action).where(done).order_by(action.c.id.desc()).limit(limit)
         return [as_action(row) for row in self._db.rows(query)]
+
+    def action(self, action_id: int) -> Action:
+        if (row := self._db.row(select(action).where(action.c.id == action_id))) is None:
+            raise NotFound("That step is not known any more.")
+        return as_action(row)
 
     def untouched(self, actions: Sequence[Action]) -> set[int]:
         return {
@@ -145,33 +165,64 @@ class Images:
     def add(
         self, dataset_id: int, images: Sequence[NewImage], who: str, summary: str, token: str | None = None
     ) -> Outcome:
-        images = list({new.sha256: new for new in images}.values())
         with self._db.write() as connection:
-            labels = {name: label_id(connection, dataset_id, name) for name in _in_order(new.label for new in images)}
-            wanted = {
-                new.sha256: {
-                    "label_id": labels[new.label] if new.label else None,
-                    "split": str(new.split),
-                    "deleted_at": None,
-                }
-                for new in images
+            return self.add_some(connection, dataset_id, images, who, summary, token)
+
+    def add_some(
+        self,
+        connection: Connection,
+        dataset_id: int,
+        images: Sequence[NewImage],
+        who: str,
+        summary: str,
+        token: str | None,
+    ) -> Outcome:
+        """`add` inside a transaction."""
+        images = list({new.sha256: new for new in images}.values())
+        labels = {name: label_id(connection, dataset_id, name) for name in _in_order(new.label for new in images)}
+        wanted = {
+            new.sha256: {
+                "label_id": labels[new.label] if new.label else None,
+                "split": str(new.split),
+                "deleted_at": None,
             }
-            before = self._here(connection, dataset_id, list(wanted))
-            self._db.insert_new(
-                connection,
-                image,
-                [_new_row(dataset_id, new, wanted[new.sha256]) for new in images if new.sha256 not in before],
-            )
-            after = self._here(connection, dataset_id, list(wanted))
-            fresh = [row for sha, row in after.items() if sha not in before]
-            revived = [row for row in before.values() if row["deleted_at"] is not None]
-            changes = [
-                (row, {"label_id": None, "split": row["split"], "deleted_at": now()}, wanted[row["sha256"]], False)
-                for row in fresh
-            ]
-            changes += [(row, _state(row), wanted[row["sha256"]], True) for row in revived]
-            want_vectors(self._db, connection, [row["sha256"] for row in (*fresh, *revived)])
-            return self._record(connection, dataset_id, "add", summary, changes, who, token, [], goes_on=True)
+            for new in images
+        }
+        before = self._here(connection, dataset_id, list(wanted))
+        self._db.insert_new(
+            connection,
+            image,
+            [_new_row(dataset_id, new, wanted[new.sha256]) for new in images if new.sha256 not in before],
+        )
+        after = self._here(connection, dataset_id, list(wanted))
+        fresh = [row for sha, row in after.items() if sha not in before]
+        revived = [row for row in before.values() if row["deleted_at"] is not None]
+        changes = [
+            (row, {"label_id": None, "split": row["split"], "deleted_at": now()}, wanted[row["sha256"]], False)
+            for row in fresh
+        ]
+        changes += [(row, _state(row), wanted[row["sha256"]], True) for row in revived]
+        want_vectors(self._db, connection, [row["sha256"] for row in (*fresh, *revived)])
+        return self._record(connection, dataset_id, "add", summary, changes, who, token, [], goes_on=True)
+
+    def take_in(
+        self,
+        dataset_id: int,
+        upload_id: str,
+        after: int,
+        limit: int,
+        labels: Sequence[str],
+        mapped: Mapping[str, str | None],
+        who: str,
+        summary: str,
+    ) -> tuple[int, int] | None:
+        with self._db.write() as connection:
+            last = arrivals.next_piece(connection, upload_id, after, limit)
+            if last is None:
+                return None
+            arrivals.make_labels(connection, dataset_id, labels)
+            piece, token = (upload_id, after, last), f"upload {upload_id}"
+            return last, arrivals.take_in(self._db, connection, dataset_id, piece, mapped, who, summary, token)
 
     def change(
         self, dataset_id: int, kind: str, summary: str, changes: Sequence[Change], who: str, token: str | None = None
@@ -179,23 +230,37 @@ class Images:
         with self._db.write() as connection:
             if token and (done := self._done(connection, token)):
                 return self._again(connection, done)
-            labels = {
-                name: label_id(connection, dataset_id, name)
-                for name in _in_order(c.label for c in changes if c.label != "\0keep")
-            }
-            rows = self._by_id(connection, dataset_id, [change.image_id for change in changes])
-            moved, conflicts = [], []
-            for change in {change.image_id: change for change in changes}.values():
-                row = rows.get(change.image_id)
-                if row is None:
-                    conflicts.append(change.image_id)
-                elif (after := _after(row, change, labels)) == _state(row):
-                    continue  # as wished already; by whom does not matter
-                elif change.revision is not None and row["revision"] != change.revision:
-                    conflicts.append(change.image_id)
-                else:
-                    moved.append((row, _state(row), after, True))
-            return self._record(connection, dataset_id, kind, summary, moved, who, token, conflicts)
+            return self.change_some(connection, dataset_id, kind, summary, changes, who, token)
+
+    def change_some(
+        self,
+        connection: Connection,
+        dataset_id: int,
+        kind: str,
+        summary: str,
+        changes: Sequence[Change],
+        who: str,
+        token: str | None,
+        goes_on: bool = False,
+    ) -> Outcome:
+        """`change` inside a transaction; with `goes_on` it is a part of the action that has this token already."""
+        labels = {
+            name: label_id(connection, dataset_id, name)
+            for name in _in_order(c.label for c in changes if c.label != "\0keep")
+        }
+        rows = self._by_id(connection, dataset_id, [change.image_id for change in changes])
+        moved, conflicts = [], []
+        for change in {change.image_id: change for change in changes}.values():
+            row = rows.get(change.image_id)
+            if row is None:
+                conflicts.append(change.image_id)
+            elif (after := _after(row, change, labels)) == _state(row):
+                continue  # as wished already; by whom does not matter
+            elif change.revision is not None and row["revision"] != change.revision:
+                conflicts.append(change.image_id)
+            else:
+                moved.append((row, _state(row), after, True))
+        return self._record(connection, dataset_id, kind, summary, moved, who, token, conflicts, goes_on)
 
     def change_all(
         self,
@@ -210,43 +275,38 @@ class Images:
         with self._db.write() as connection:
             if token and (done := self._done(connection, token)):
                 return self._again(connection, done)
-            wanted: dict[str, Any] = {}
-            if to.label != "\0keep":
-                wanted["label_id"] = label_id(connection, dataset_id, to.label) if to.label else None
-            if to.split is not None:
-                wanted["split"] = str(to.split)
-            if to.deleted is not None:
-                wanted["deleted_at"] = now() if to.deleted else None
+            wanted = actions.values_of(connection, dataset_id, to)
             matching = filtered(select(image.c.id), dataset_id, where)
-            made = self._begin(connection, dataset_id, kind, "", who, token, [])
-            changed = bulk.move_all(self._db, connection, made["id"], matching, wanted)
+            made = actions.begin(connection, dataset_id, kind, "", who, token, [])
+            bulk.move_all(self._db, connection, made["id"], matching, wanted)
+            changed = _changed(connection, made)
             return self._end(connection, made, changed, say(len(changed)), ())
 
     def undo(self, action_id: int, who: str, token: str | None = None) -> Outcome:
         with self._db.write() as connection:
             if token and (before := self._done(connection, token)):
                 return self._again(connection, before)
-            done = connection.execute(select(action).where(action.c.id == action_id)).mappings().first()
-            if done is None:
-                raise NotFound("That step is not known any more.")
-            if done["undone_at"] is not None:
-                raise Conflict("That step was taken back already.")
-            if done["images"] and not connection.execute(bulk.images_of(action_id).limit(1)).first():
-                raise Conflict("The pictures of that step were removed for good.")
+            done = actions.undoable(connection, action_id)
             conflicts = list(connection.execute(bulk.changed_since(action_id)).scalars())
-            connection.execute(update(action).where(action.c.id == action_id).values(undone_at=now()))
-            made = self._begin(connection, done["dataset_id"], "undo", "", who, token, conflicts)
-            changed = bulk.take_back(self._db, connection, made["id"], action_id)
-            return self._end(connection, made, changed, f"Took back: {done['summary']}", conflicts)
+            made = actions.begin(connection, done["dataset_id"], "undo", "", who, token, conflicts)
+            bulk.take_back(self._db, connection, made["id"], action_id)
+            return self._end(connection, made, _changed(connection, made), f"Took back: {done['summary']}", conflicts)
 
     def restore(self, version_id: int, summary: str, who: str) -> Outcome:
         with self._db.write() as connection:
             dataset_id = connection.execute(select(version.c.dataset_id).where(version.c.id == version_id)).scalar()
             if dataset_id is None:
                 raise NotFound(f"There is no version {version_id}.")
-            made = self._begin(connection, dataset_id, "restore", "", who, None, [])
-            changed = bulk.go_back(self._db, connection, made["id"], dataset_id, version_id)
-            return self._end(connection, made, changed, summary, ())
+            made = actions.begin(connection, dataset_id, "restore", "", who, None, [])
+            bulk.go_back(self._db, connection, made["id"], dataset_id, version_id)
+            return self._end(connection, made, _changed(connection, made), summary, ())
+
+    def outcome(self, action_id: int) -> Outcome:
+        with self._db.engine.connect().execution_options(write=False) as connection:
+            done = connection.execute(select(action).where(action.c.id == action_id)).mappings().first()
+            if done is None:
+                raise NotFound("That step is not known any more.")
+            return self._again(connection, done)
 
     # ---- the end of the trash ----
 
@@ -254,8 +314,16 @@ class Images:
         with self._db.write() as connection:
             return bulk.purge(self._db, connection, before, limit)
 
+    def purge_removed(self, before: float, limit: int) -> int:
+        with self._db.write() as connection:
+            return bulk.purge_removed(self._db, connection, before, limit)
+
     def leftovers(self, limit: int) -> list[str]:
         return [row["sha256"] for row in self._db.rows(select(leftover.c.sha256).limit(limit))]
+
+    def leave(self, sha256s: Sequence[str]) -> None:
+        with self._db.write() as connection:
+            self._db.insert_new(connection, leftover, [{"sha256": sha} for sha in sha256s])
 
     def forget(self, sha256s: Sequence[str]) -> None:
         with self._db.write() as connection:
@@ -282,22 +350,7 @@ class Images:
         return connection.execute(select(action).where(action.c.token == token)).mappings().first()
 
     def _again(self, connection: Connection, done: RowMapping) -> Outcome:
-        changed = connection.execute(bulk.images_of(done["id"])).scalars()
-        return Outcome(as_action(done), tuple(changed), tuple(done["conflicts"]))
-
-    def _begin(
-        self,
-        connection: Connection,
-        dataset_id: int,
-        kind: str,
-        summary: str,
-        who: str,
-        token: str | None,
-        conflicts: Sequence[int],
-    ) -> RowMapping:
-        values = {"dataset_id": dataset_id, "at": now(), "who": who, "kind": kind, "summary": summary, "token": token}
-        query = action.insert().values(**values, images=0, conflicts=list(conflicts))
-        return connection.execute(query.returning(*action.c)).mappings().one()
+        return Outcome(as_action(done), tuple(_changed(connection, done)), tuple(done["conflicts"]))
 
     def _end(
         self, connection: Connection, made: RowMapping, changed: Sequence[int], summary: str, conflicts: Sequence[int]
@@ -307,7 +360,7 @@ class Images:
             connection.execute(delete(action).where(mine))
             return Outcome(None, (), tuple(conflicts))
         if changed:
-            touch(connection, made["dataset_id"])
+            touch(connection, made["dataset_id"], made["id"])
         query = update(action).where(mine).values(images=len(changed), summary=summary).returning(*action.c)
         done = connection.execute(query).mappings().one()
         return Outcome(as_action(done), tuple(changed), tuple(conflicts))
@@ -356,15 +409,18 @@ class Images:
                 for row, before, after, must_move in moved
             ]
             connection.execute(image_change.insert(), rows)
-            touch(connection, dataset_id)
+            touch(connection, dataset_id, made["id"])
         return Outcome(as_action(made), tuple(row["id"] for row, *_ in moved), tuple(conflicts))
+
+
+def _changed(connection: Connection, made: RowMapping) -> list[int]:
+    """Ids of the images that an action has changed."""
+    return list(connection.execute(bulk.images_of(made["id"])).scalars())
 
 
 def want_vectors(database: Database, connection: Connection, sha256s: Sequence[str]) -> None:
     """Puts bytes without a vector on the indexer's list."""
-    for some in chunks(sha256s):
-        have = set(connection.execute(select(vector.c.sha256).where(vector.c.sha256.in_(some))).scalars())
-        database.insert_new(connection, vector_todo, [{"sha256": sha, "tries": 0} for sha in some if sha not in have])
+    database.many(connection, _WANT_VECTOR, [(sha, sha) for sha in sha256s])
 
 
 def filtered(query: Select[Any], dataset_id: int, where: Where) -> Select[Any]:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, case, delete, func, literal, select, true, update
+from sqlalchemy import Connection, RowMapping, Select, case, delete, func, literal, select, true, update
 
 from core.errors import NotFound
-from core.records import Begin, Event, Frame, Hold, Metric, Run, RunState, TrainingSpec, Wish
+from core.records import Begin, Choice, Event, Frame, Hold, Metric, Run, RunState, TrainingSpec, Wish
 from core.storage.database import Database, now
 from core.storage.schema import attempt as attempts
-from core.storage.schema import event, frame, metric, model, run
+from core.storage.schema import event, frame, metric, model, run, trial
 
 ACTIVE = (RunState.STARTING, RunState.RUNNING)
 MOVES: dict[RunState, set[RunState]] = {
@@ -31,7 +31,11 @@ MOVES: dict[RunState, set[RunState]] = {
     RunState.PAUSED: {RunState.QUEUED, RunState.CANCELLED},
 }  # succeeded, failed and cancelled are final
 
-_QUERY = select(run, model.c.id.label("model_id")).outerjoin(model, model.c.run_id == run.c.id)
+_QUERY = (
+    select(run, model.c.id.label("model_id"), trial.c.search_id)
+    .outerjoin(model, model.c.run_id == run.c.id)
+    .outerjoin(trial, trial.c.run_id == run.c.id)
+)
 
 
 class Runs:
@@ -49,41 +53,22 @@ class Runs:
         owner: str = "",
         priority: int = 0,
         parent_id: int | None = None,
+        question: str | None = None,
     ) -> Run:
-        start = {
-            "attempt": 0,
-            "step": 0,
-            "total_steps": 0,
-            "epoch": 0,
-            "not_before": 0.0,
-            "crash_count": 0,
-            "crash_step": -1,
-            "owner": owner,
-            "priority": priority,
-            "parent_id": parent_id,
-        }
-        values = {"dataset_id": dataset_id, "version_id": version_id, "name": name, "spec": dataclasses.asdict(spec)}
-        query = run.insert().values(**values, **start, state=str(RunState.QUEUED), queued_at=now())
         with self._db.write() as connection:
-            new: int = connection.execute(query.returning(run.c.id)).scalar_one()
-            told = {} if parent_id is None else {"parent": parent_id, "begin": str(spec.begin)}
-            self._say(connection, new, 0, "queued", told)
-            if spec.begin == Begin.AGAIN:
-                columns = [metric.c.step, metric.c.key, metric.c.value]
-                theirs = select(literal(new), *columns).where(metric.c.run_id == parent_id)
-                connection.execute(metric.insert().from_select(["run_id", *columns], theirs))
+            new = insert_run(connection, dataset_id, version_id, name, spec, owner, priority, parent_id, question)
         return self.get(new)
 
     def get(self, run_id: int) -> Run:
         if (row := self._db.row(_QUERY.where(run.c.id == run_id))) is None:
             raise NotFound(f"There is no run {run_id}.")
-        return _run(row)
+        return run_of(row)
 
     def all(self, dataset_id: int | None = None, states: Sequence[RunState] = ()) -> list[Run]:
         query = _QUERY.order_by(run.c.id.desc())
         query = query.where(run.c.dataset_id == dataset_id) if dataset_id is not None else query
         query = query.where(run.c.state.in_([str(state) for state in states])) if states else query
-        return [_run(row) for row in self._db.rows(query)]
+        return [run_of(row) for row in self._db.rows(query)]
 
     def request(self, run_id: int, wish: Wish | Literal["resume"]) -> bool:
         if wish == "resume":
@@ -107,13 +92,25 @@ class Runs:
                 return True
         return self._ask(run_id, ACTIVE, weaker, wish=str(wish))
 
+    def answer(self, run_id: int, choice: Choice, name: str, spec: TrainingSpec) -> bool:
+        values = {"state": str(RunState.QUEUED), "hold": None, "error": None, "wish": None, "not_before": 0.0}
+        waits = (run.c.id == run_id) & (run.c.state == str(RunState.PAUSED)) & (run.c.hold == str(Hold.ANSWER))
+        changed = {"name": name, "spec": dataclasses.asdict(spec), "queued_at": now(), "crash_count": 0}
+        with self._db.write() as connection:
+            number = connection.execute(
+                update(run).where(waits).values(**values, **changed).returning(run.c.attempt)
+            ).scalar()
+            if number is not None:
+                say(connection, run_id, number, "answered", {"choice": str(choice)})
+        return number is not None
+
     def _ask(self, run_id: int, states: Sequence[RunState], condition: Any, **values: Any) -> bool:
         mine = (run.c.id == run_id) & run.c.state.in_([str(state) for state in states]) & condition
         with self._db.write() as connection:
             number = connection.execute(update(run).where(mine).values(values).returning(run.c.attempt)).scalar()
             if number is not None:
                 told = {"wish": values["wish"]} if values.get("wish") else {}
-                self._say(connection, run_id, number, values.get("state", "asked"), told)
+                say(connection, run_id, number, values.get("state", "asked"), told)
         return number is not None
 
     def metrics(self, run_id: int, after_step: int = -1) -> list[Metric]:
@@ -167,7 +164,7 @@ class Runs:
             if moved and "state" in values:
                 number = connection.execute(select(run.c.attempt).where(run.c.id == run_id)).scalar_one()
                 told = {"error": values["error"]} if values.get("error") else {}
-                self._say(connection, run_id, number, str(values["state"]), told)
+                say(connection, run_id, number, str(values["state"]), told)
             return moved
 
     def begin_attempt(self, run_id: int) -> int | None:
@@ -186,7 +183,7 @@ class Runs:
             number = connection.execute(update(run).where(queued).values(values).returning(run.c.attempt)).scalar()
             if number is not None:
                 connection.execute(attempts.insert().values(run_id=run_id, n=number, started_at=now()))
-                self._say(connection, run_id, number, "starting", {})
+                say(connection, run_id, number, "starting", {})
         return None if number is None else int(number)
 
     def end_attempt(self, run_id: int, attempt: int, exit_code: int | None, reason: str) -> None:
@@ -196,7 +193,7 @@ class Runs:
 
     def log_event(self, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None:
         with self._db.write() as connection:
-            self._say(connection, run_id, attempt, kind, data)
+            say(connection, run_id, attempt, kind, data)
 
     # ---- the trainer ----
 
@@ -247,15 +244,60 @@ class Runs:
             for table in (metric, frame):
                 connection.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step, fenced))
 
-    def _say(self, connection: Connection, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None:
-        connection.execute(event.insert().values(run_id=run_id, attempt=attempt, at=now(), kind=kind, data=data))
+
+def insert_run(
+    connection: Connection,
+    dataset_id: int,
+    version_id: int,
+    name: str,
+    spec: TrainingSpec,
+    owner: str = "",
+    priority: int = 0,
+    parent_id: int | None = None,
+    question: str | None = None,
+) -> int:
+    """Puts a run into the queue, in a transaction that may do more; gives its id. One with a question waits first."""
+    start = {
+        "attempt": 0,
+        "step": 0,
+        "total_steps": 0,
+        "epoch": 0,
+        "not_before": 0.0,
+        "crash_count": 0,
+        "crash_step": -1,
+        "owner": owner,
+        "priority": priority,
+        "parent_id": parent_id,
+        "error": question,
+        "hold": None if question is None else str(Hold.ANSWER),
+    }
+    state = RunState.QUEUED if question is None else RunState.PAUSED
+    values = {"dataset_id": dataset_id, "version_id": version_id, "name": name, "spec": dataclasses.asdict(spec)}
+    query = run.insert().values(**values, **start, state=str(state), queued_at=now())
+    new: int = connection.execute(query.returning(run.c.id)).scalar_one()
+    told = {} if parent_id is None else {"parent": parent_id, "begin": str(spec.begin)}
+    say(connection, new, 0, "queued", told)
+    if spec.begin == Begin.AGAIN:
+        columns = [metric.c.step, metric.c.key, metric.c.value]
+        theirs = select(literal(new), *columns).where(metric.c.run_id == parent_id)
+        connection.execute(metric.insert().from_select(["run_id", *columns], theirs))
+    return new
+
+
+def say(connection: Connection, run_id: int, attempt: int, kind: str, data: dict[str, Any]) -> None:
+    connection.execute(event.insert().values(run_id=run_id, attempt=attempt, at=now(), kind=kind, data=data))
+
+
+def select_runs() -> Select[Any]:
+    """The columns of `run_of`; may be narrowed by `run` and `trial`."""
+    return _QUERY
 
 
 def _mine(run_id: int, attempt: int) -> Any:
     return (run.c.id == run_id) & (run.c.attempt == attempt) & run.c.state.in_([str(state) for state in ACTIVE])
 
 
-def _run(row: RowMapping) -> Run:
+def run_of(row: RowMapping) -> Run:
     typed = {
         "spec": TrainingSpec(**row["spec"]),
         "state": RunState(row["state"]),

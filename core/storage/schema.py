@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 schema = MetaData()
 _IN_TRASH = text("deleted_at IS NOT NULL")
+_UNFINISHED = text("finished_at IS NULL")
 
 dataset = Table(
     "dataset",
@@ -88,6 +89,8 @@ action = Table(
     Column("token", String, unique=True),  # a client's own name for it: sent twice, done once
     Column("conflicts", JSON, nullable=False),
     Column("undone_at", Float),
+    Column("revision", Integer, nullable=False, default=0),  # the dataset's labels_revision after its last change
+    Index("action_by_revision", "dataset_id", "revision"),
 )
 
 image_change = Table(
@@ -99,6 +102,27 @@ image_change = Table(
     Column("before", JSON, nullable=False),  # {label_id, split, deleted_at}
     Column("after", JSON, nullable=False),
     Column("revision", Integer, nullable=False),  # of the image after the change
+)
+
+errand = Table(
+    "errand",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("token", String, unique=True),  # of the action it makes, where a client gave one: asked twice, done once
+    Column("at", Float, nullable=False),
+    Column("who", String, nullable=False),
+    Column("summary", String, nullable=False),
+    Column("wish", JSON, nullable=False),  # what its kind needs to know; may be large, and goes when it is finished
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("place", JSON, nullable=False),  # where the next piece begins, as its kind understands it
+    Column("action_id", ForeignKey("action.id")),
+    Column("tries", Integer, nullable=False),  # turns begun since the last piece: whoever dies of it has counted it
+    Column("finished_at", Float),
+    Column("problem", String),
+    Index("errand_unfinished", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
 )
 
 vector = Table(
@@ -136,7 +160,7 @@ vector_todo = Table(
 leftover = Table(
     "leftover",
     schema,
-    Column("sha256", String, primary_key=True),  # an image was removed for good: its files go when nobody names them
+    Column("sha256", String, primary_key=True),  # its files go when nobody names them
 )
 
 upload = Table(
@@ -189,6 +213,8 @@ version = Table(
     Column("labels", JSON, nullable=False),
     Column("images", Integer, nullable=False),  # with a label
     Column("unlabelled", Integer, nullable=False),
+    Column("asked", String),  # of what an announcement asked for: asked again it is the same version
+    Column("announced", JSON),  # what is still to be written down of it; NULL: all is
     UniqueConstraint("dataset_id", "content_hash"),
 )
 
@@ -232,6 +258,41 @@ run = Table(
     Column("priority", Integer, nullable=False),
     Column("parent_id", ForeignKey("run.id"), index=True),
     Column("hold", String),
+)
+
+search = Table(
+    "search",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("version_id", ForeignKey("version.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("space", JSON, nullable=False),  # {dial: [value, ...]}
+    Column("fixed", JSON, nullable=False),
+    Column("budget_s", Float, nullable=False),
+    Column("epochs", Integer, nullable=False),
+    Column("full_epochs", Integer, nullable=False),
+    Column("most", Integer, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("owner", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("winner", Integer),
+    Column("winner_run_id", ForeignKey("run.id")),
+    Column("error", String),
+    Column("weighed", Integer, nullable=False),
+    Column("importance", JSON, nullable=False),  # {dial: share}
+)
+
+trial = Table(
+    "trial",
+    schema,
+    Column("search_id", ForeignKey("search.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("run_id", ForeignKey("run.id"), nullable=False, unique=True),
+    Column("point", JSON, nullable=False),  # {dial: value}
+    Column("pruned_at", Integer),  # epoch
 )
 
 attempt = Table(
@@ -292,6 +353,38 @@ model = Table(
     Column("created_at", Float, nullable=False),
     Column("folder", String, nullable=False),
     Column("summary", JSON, nullable=False),
+    Column("answer_share", Float, nullable=False, default=1.0),
+    Column("chosen", Boolean, nullable=False, default=False),
+)
+
+batch = Table(
+    "batch",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False, index=True),
+    Column("model_id", ForeignKey("model.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expected", Integer, nullable=False),  # pictures that were announced
+    Column("received", Integer, nullable=False),  # counted along, so that nobody ever counts them again
+    Column("answered", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+)
+
+batch_item = Table(
+    "batch_item",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", ForeignKey("batch.id"), nullable=False),
+    Column("place", Integer, nullable=False),  # in what was announced: sent twice, kept once
+    Column("name", String, nullable=False),
+    Column("sha256", String, nullable=False, index=True),
+    Column("state", String, nullable=False),  # waiting, answered, refused
+    Column("reason", String),  # a sentence, when refused
+    UniqueConstraint("batch_id", "place"),
+    Index("batch_item_by_state", "state", "batch_id", "place"),
 )
 
 prediction = Table(
@@ -305,8 +398,93 @@ prediction = Table(
     Column("ranked", JSON, nullable=False),  # [[label, confidence], ...], best first
     Column("milliseconds", Float, nullable=False),
     Column("at", Float, nullable=False),
-    Column("corrected_label", String),
     Column("image_id", ForeignKey("image.id"), index=True),
+    Column("verdict", String, nullable=False, default="answered"),
+    # What the table of a batch is sorted and filtered by, and what an image made of it needs.
+    Column("batch_id", ForeignKey("batch.id")),
+    Column("label", String, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("margin", Float, nullable=False),  # how far the best answer is ahead of the second, 0..1
+    Column("sketch", LargeBinary),  # of the model's vector: float16, alike where the vectors are; NULL: none was made
+    Column("width", Integer),  # px, upright; NULL: not looked at as an image of a dataset is
+    Column("height", Integer),
+    Column("format", String),
+    Column("bytes", Integer),
+    Index("prediction_by_batch", "batch_id", "id"),
+    Index("prediction_by_sha", "sha256"),
+)
+
+token = Table(
+    "token",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("hash", String, nullable=False),  # SHA-256 of the secret, which itself is kept nowhere
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float),  # about: written once a minute at most
+    Column("revoked_at", Float),
+)
+
+share = Table(
+    "share",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("model_id", ForeignKey("model.id"), nullable=False, index=True),
+    Column("who", String, nullable=False),
+    Column("hash", String, nullable=False),  # SHA-256 of the secret, which itself is kept nowhere
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),  # about: written once a minute at most
+    Column("revoked_at", Float),
+)
+
+package = Table(
+    "package",
+    schema,
+    Column("model_id", ForeignKey("model.id"), primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("folder", String, nullable=False),
+    Column("wanted_at", Float, nullable=False),
+    Column("pending", Boolean, nullable=False),
+    Column("tries", Integer, nullable=False),  # begun and not ended: whoever dies of it has counted it
+    Column("at", Float),
+    Column("problem", String),
+    Column("certificate", JSON, nullable=False),
+)
+
+explanation = Table(
+    "explanation",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("model_id", ForeignKey("model.id"), nullable=False, index=True),
+    Column("folder", String, nullable=False),  # of the model as it was asked about
+    Column("sha256", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("label", String, nullable=False),  # that is explained; '': the best one
+    Column("wanted_at", Float, nullable=False),
+    Column("pending", Boolean, nullable=False),
+    Column("tries", Integer, nullable=False),  # begun and not ended: whoever dies of it has counted it
+    Column("at", Float),
+    Column("progress", Float),
+    Column("problem", String),
+    Column("content", JSON, nullable=False),
+    UniqueConstraint("folder", "sha256", "method", "label"),
+)
+
+incoming = Table(
+    "incoming",
+    schema,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("dataset_id", ForeignKey("dataset.id")),
+    Column("dataset_name", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),  # begun and not ended: whoever dies of it has counted it
+    Column("problem", String),
+    Column("model_id", ForeignKey("model.id")),
 )
 
 survey = Table(

@@ -9,10 +9,10 @@ from sqlalchemy import RowMapping, select, update
 
 from core.errors import NotFound
 from core.records import Survey
+from core.storage import tries
 from core.storage.database import Database, now
 from core.storage.schema import dataset, survey
 
-MAX_TRIES = 3  # one that kills the surveyor three times is left alone until the labels change
 GAVE_UP = (
     "Working this out ended the process three times, so it is left alone until a label changes. The usual cause is too "
     "little memory."
@@ -31,7 +31,7 @@ class Surveys:
         found = self.get(dataset_id, kind)
         if found is not None and found.wanted >= revision and not anew:
             return found  # asked by every screen that shows it: nothing is written
-        asking = {"wanted": int(revision), "wanted_at": now(), "pending": True, "tries": 0}
+        asking = {"wanted": int(revision), **tries.asking()}
         first = {"dataset_id": dataset_id, "kind": kind, "revision": -1, "seconds": 0.0, "content": {}}
         with self._db.write() as connection:
             self._db.insert_new(connection, survey, [first | asking])
@@ -45,11 +45,11 @@ class Surveys:
         return _survey(row) if row is not None else None
 
     def due(self) -> list[Survey]:
-        query = _QUERY.where(survey.c.pending, survey.c.tries < MAX_TRIES)
+        query = _QUERY.where(*tries.due(survey))
         return [_survey(row) for row in self._db.rows(query.order_by(survey.c.wanted_at))]
 
     def begin(self, dataset_id: int, kind: str) -> None:
-        self._set(dataset_id, kind, tries=survey.c.tries + 1, progress=0.0, problem=None)
+        self._set(dataset_id, kind, **tries.begun(survey), progress=0.0, problem=None)
 
     def tell(self, dataset_id: int, kind: str, progress: float) -> None:
         self._set(dataset_id, kind, progress=progress)
@@ -72,6 +72,6 @@ def _is(dataset_id: int, kind: str) -> tuple[Any, Any]:
 
 def _survey(row: RowMapping) -> Survey:
     facts = {name: row[name] for name in Survey.__dataclass_fields__}
-    if row["pending"] and row["tries"] >= MAX_TRIES:
+    if tries.given_up(row):
         facts |= {"pending": False, "progress": None, "problem": GAVE_UP}
     return Survey(**facts)

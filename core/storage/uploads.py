@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, exists, func, or_, select, update
 
 from core.errors import NotFound
 from core.layouts import Place
 from core.records import ItemState, Split, Upload, UploadItem, UploadState
+from core.storage import bulk
 from core.storage.database import Database, chunks, now
 from core.storage.images import want_vectors
 from core.storage.schema import upload, upload_item
@@ -19,6 +20,15 @@ _OPEN = (UploadState.RECEIVING, UploadState.CHECKING, UploadState.READY, UploadS
 _CLOSED = (UploadState.ADDED, UploadState.CANCELLED)
 _PICTURES = (ItemState.ACCEPTED, ItemState.DUPLICATE)
 _RECEIVED, _ACCEPTED, _DUPLICATE = str(ItemState.RECEIVED), str(ItemState.ACCEPTED), str(ItemState.DUPLICATE)
+
+_WRITTEN = tuple(column.name for column in upload_item.c if column.name != "id")
+_SETTLED = ("state", "bytes", "sha256", "width", "height", "format", "reason")
+_SETTLED_AT = [_WRITTEN.index(name) for name in _SETTLED]
+_PUT = (
+    f"INSERT INTO upload_item ({', '.join(_WRITTEN)}) VALUES ({', '.join('?' * len(_WRITTEN))}) "  # noqa: S608 - names of columns
+    f"ON CONFLICT (upload_id, path) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _WRITTEN[2:-2])}"
+)
+_SETTLE = f"UPDATE upload_item SET {', '.join(f'{name} = ?' for name in _SETTLED)} WHERE upload_id = ? AND path = ?"  # noqa: S608
 
 
 class Uploads:
@@ -74,10 +84,11 @@ class Uploads:
                 for some in chunks(list(rows))
                 for row in connection.execute(_states(upload_id, some)).mappings()
             }
-            self._db.upsert(connection, upload_item, ("upload_id", "path"), list(rows.values()))
-            checked = sum(row["state"] != _RECEIVED for row in rows.values())
+            self._db.many(connection, _PUT, list(rows.values()))
+            checked = sum(item.state is not ItemState.RECEIVED for item in {i.path: i for i in items}.values())
             checked -= sum(state != _RECEIVED for state in before.values())
             self._count(connection, upload_id, len(rows) - len(before), checked)
+            want_vectors(self._db, connection, _accepted(items))
 
     def missing(self, upload_id: str, files: Sequence[tuple[str, int]]) -> list[int]:
         here = {
@@ -95,27 +106,18 @@ class Uploads:
         return self._page(query, upload_id, limit, after)
 
     def settle(self, upload_id: str, items: Sequence[UploadItem]) -> None:
-        names = ("state", "bytes", "sha256", "width", "height", "format", "reason")
-        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.path == bindparam("the_path"))
-        statement = update(upload_item).where(mine).values({name: bindparam(name) for name in names})
-        rows = [
-            {name: row[name] for name in names} | {"the_path": row["path"]}
-            for row in (_row(upload_id, i) for i in items)
-        ]
+        rows = [(*(_row(upload_id, item)[at] for at in _SETTLED_AT), upload_id, item.path) for item in items]
         with self._db.write() as connection:
-            if rows:
-                paths = [row["the_path"] for row in rows]
-                waiting = upload_item.c.state == _RECEIVED
-                counted = [
-                    connection.execute(
-                        select(func.count()).select_from(_states(upload_id, some).where(waiting).subquery())
-                    )
-                    for some in chunks(paths)
-                ]
-                connection.execute(statement, rows)
-                self._count(connection, upload_id, 0, sum(one.scalar_one() for one in counted))
-            accepted = [item.sha256 for item in items if item.state is ItemState.ACCEPTED and item.sha256]
-            want_vectors(self._db, connection, accepted)
+            waiting = upload_item.c.state == _RECEIVED
+            before = sum(
+                connection.execute(
+                    select(func.count()).select_from(_states(upload_id, some).where(waiting).subquery())
+                ).scalar_one()
+                for some in chunks([item.path for item in items])
+            )
+            self._db.many(connection, _SETTLE, rows)
+            self._count(connection, upload_id, 0, before)
+            want_vectors(self._db, connection, _accepted(items))
 
     def by_sha(self, upload_id: str, sha256s: Sequence[str]) -> dict[str, UploadItem]:
         mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == _ACCEPTED)
@@ -152,11 +154,6 @@ class Uploads:
         columns = (upload_item.c.label, upload_item.c.split)
         rows = self._db.rows(select(*columns, func.count().label("n")).where(mine).group_by(*columns))
         return [(row["label"], Split(row["split"]), row["n"]) for row in rows]
-
-    def of_label(self, upload_id: str, label: str | None, limit: int, after: str | None = None) -> list[UploadItem]:
-        mine = (upload_item.c.upload_id == upload_id) & (upload_item.c.state == _ACCEPTED)
-        query = select(upload_item).where(mine).order_by(upload_item.c.id)
-        return self._page(query.where(upload_item.c.label.is_not_distinct_from(label)), upload_id, limit, after)
 
     def torn(self, upload_id: str, limit: int) -> tuple[int, list[tuple[UploadItem, UploadItem]]]:
         kept, other = upload_item.alias("kept"), upload_item.alias("other")
@@ -195,7 +192,7 @@ class Uploads:
 
     def forget(self, upload_id: str) -> None:
         with self._db.write() as connection:
-            connection.execute(delete(upload_item).where(upload_item.c.upload_id == upload_id))
+            bulk.forget_items(self._db, connection, upload_id)
 
     def move(
         self, upload_id: str, expected: Sequence[UploadState], to: UploadState, dataset_id: int | None = None
@@ -232,18 +229,25 @@ def _item(row: RowMapping) -> UploadItem:
     return UploadItem(**{**values, "state": ItemState(row["state"]), "split": Split(row["split"])})
 
 
-def _row(upload_id: str, item: UploadItem) -> dict[str, Any]:
-    return {
-        "upload_id": upload_id,
-        "path": item.path,
-        "folder": item.folder,
-        "state": str(item.state),
-        "bytes": item.bytes,
-        "sha256": item.sha256,
-        "label": item.label,
-        "split": str(item.split),
-        "width": item.width,
-        "height": item.height,
-        "format": item.format,
-        "reason": item.reason,
-    }
+def _row(upload_id: str, item: UploadItem) -> tuple[Any, ...]:
+    """In the order of `_WRITTEN`."""
+    return (
+        upload_id,
+        item.path,
+        item.folder,
+        item.state.value,
+        item.bytes,
+        item.sha256,
+        item.label,
+        item.split.value,
+        item.width,
+        item.height,
+        item.format,
+        item.reason,
+        "",
+        "",
+    )
+
+
+def _accepted(items: Sequence[UploadItem]) -> list[str]:
+    return [item.sha256 for item in items if item.state is ItemState.ACCEPTED and item.sha256]

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from core.records import Service
 from core.storage.database import Database, chunks, now
 from core.storage.schema import image, service, vector, vector_todo
-from core.studio import Indexed
-
-MAX_TRIES = 3  # a picture that kills the indexer three times is left alone
+from core.storage.tries import MAX_TRIES, begun
+from core.stores import Indexed
 
 
 class VectorRows:
@@ -26,14 +25,15 @@ class VectorRows:
         if rows:  # counted before the work: whoever dies of a picture has counted its try
             with self._db.write() as connection:
                 given = vector_todo.c.id.in_([row["id"] for row in rows])
-                connection.execute(update(vector_todo).where(given).values(tries=vector_todo.c.tries + 1))
+                connection.execute(update(vector_todo).where(given).values(**begun(vector_todo)))
         return [row["sha256"] for row in rows]
 
     def todo_count(self, dataset_id: int | None = None) -> int:
         query = select(func.count(vector_todo.c.id)).where(vector_todo.c.tries < MAX_TRIES)
         if dataset_id is not None:
-            live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
-            query = query.join(image, (image.c.sha256 == vector_todo.c.sha256) & live)
+            # Not a join: of that SQLite goes through all images, though there is next to nothing on the list.
+            mine = (image.c.dataset_id == dataset_id) & (image.c.sha256 == vector_todo.c.sha256)
+            query = query.where(exists().where(mine, image.c.deleted_at.is_(None)))
         return int(self._db.scalar(query))
 
     def forgive(self) -> None:

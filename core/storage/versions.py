@@ -7,7 +7,7 @@ the database compares them by itself and 50,000 images are a matter of milliseco
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -36,10 +36,17 @@ from core.records import (
     Version,
     VersionImage,
 )
+from core.storage import announcing
 from core.storage.database import Database, now
 from core.storage.schema import image, label, version, version_image
+from core.stores import Announced, Moment
 
+_COLUMNS = [version.c[name] for name in Version.__dataclass_fields__]
 TRANSITIONS_SHOWN = 12
+_FREEZE = (
+    "INSERT INTO version_image (version_id, image_id, sha256, label_id, label_index, split, kept) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 NOT_DRAWN = ""
 
 
@@ -59,6 +66,40 @@ class Versions:
                 found = self._freeze(connection, dataset_id, name, labels, ordered, digest)
         return self.get(int(found))
 
+    def moment(self, dataset_id: int) -> Moment:
+        with self._db.engine.connect().execution_options(write=False) as connection:
+            return announcing.moment(connection, dataset_id)
+
+    def announce(
+        self,
+        dataset_id: int,
+        labels: Mapping[int, str],
+        moment: Moment,
+        validation_share: float,
+        seed: int,
+        groups: Sequence[Sequence[int]],
+    ) -> Version:
+        with self._db.write() as connection:
+            made = announcing.announce(connection, dataset_id, labels, moment, validation_share, seed, groups)
+        return self.get(made)
+
+    def due(self, before: float) -> list[int]:
+        waits = version.c.announced.is_not(None) & (version.c.created_at < before)
+        return [row[0] for row in self._db.tuples(select(version.c.id).where(waits).order_by(version.c.id))]
+
+    def announced(self, version_id: int) -> Announced | None:
+        with self._db.engine.connect().execution_options(write=False) as connection:
+            return announcing.read(connection, version_id)
+
+    def write_down(self, version_id: int, images: Sequence[VersionImage]) -> int:
+        ordered = sorted(images, key=lambda one: one.image_id)
+        digest = _content_hash(self.get(version_id).labels, ordered)
+        with self._db.write() as connection:
+            found, label_ids = announcing.settle(connection, version_id, digest)
+            if label_ids is not None:
+                self._write(connection, found, label_ids, ordered)
+        return found
+
     def _freeze(
         self,
         connection: Connection,
@@ -76,29 +117,37 @@ class Versions:
         mine = select(label.c.name, label.c.id).where(label.c.dataset_id == dataset_id)
         ids = {row.name: row.id for row in connection.execute(mine)}
         label_ids = [ids.get(name) for name in labels]
-        rows = [
-            {
-                "version_id": made,
-                "image_id": i.image_id,
-                "sha256": i.sha256,
-                "label_id": None if i.label_index == NO_LABEL else label_ids[i.label_index],
-                "label_index": i.label_index,
-                "split": i.split.value,
-                "kept": i.kept.value,
-            }
-            for i in images
-        ]
-        if rows:
-            connection.execute(version_image.insert(), rows)
+        self._write(connection, made, label_ids, images)
         return made
 
+    def _write(
+        self,
+        connection: Connection,
+        version_id: int,
+        label_ids: Sequence[int | None],
+        images: Sequence[VersionImage],
+    ) -> None:
+        rows = [
+            (
+                version_id,
+                i.image_id,
+                i.sha256,
+                None if i.label_index == NO_LABEL else label_ids[i.label_index],
+                i.label_index,
+                i.split.value,
+                i.kept.value,
+            )
+            for i in images
+        ]
+        self._db.many(connection, _FREEZE, rows)
+
     def get(self, version_id: int) -> Version:
-        if (row := self._db.row(select(version).where(version.c.id == version_id))) is None:
+        if (row := self._db.row(select(*_COLUMNS).where(version.c.id == version_id))) is None:
             raise NotFound(f"There is no version {version_id}.")
         return _version(row)
 
     def all(self, dataset_id: int) -> list[Version]:
-        query = select(version).where(version.c.dataset_id == dataset_id).order_by(version.c.id.desc())
+        query = select(*_COLUMNS).where(version.c.dataset_id == dataset_id).order_by(version.c.id.desc())
         return [_version(row) for row in self._db.rows(query)]
 
     def rename(self, version_id: int, name: str) -> None:
@@ -233,8 +282,8 @@ def _many(condition: Any) -> Any:
 
 def _content_hash(labels: Sequence[str], images: Sequence[VersionImage]) -> str:
     digest = hashlib.sha256(repr(list(labels)).encode())
-    for i in images:
-        digest.update(f"{i.image_id} {i.sha256} {i.label_index} {i.split} {i.kept}\n".encode())
+    lines = [f"{i.image_id} {i.sha256} {i.label_index} {i.split.value} {i.kept.value}\n" for i in images]
+    digest.update("".join(lines).encode())
     return digest.hexdigest()
 
 

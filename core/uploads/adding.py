@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from core import names
 from core.errors import Refused
-from core.records import Upload, UploadItem, UploadState
-from core.studio import NewImage, Studio
+from core.records import Upload, UploadState
+from core.studio import Studio
 
-PIECE = 1000  # images in one transaction
+PIECE = 2000  # images in one transaction
 _WORKING = (UploadState.READY, UploadState.ADDING)
 NOTHING = "There is no picture to add. Drop a folder that holds JPEG, PNG, WebP or HEIC pictures."
 Mapped = Mapping[str, str | None]
@@ -35,7 +34,7 @@ def accept(studio: Studio, upload_id: str, labels: Mapped | None = None) -> Uplo
     mapped = {old: None if new is None else names.require(new, "label") for old, new in (labels or {}).items()}
     if not kept(studio, upload_id, mapped):
         raise Refused(NOTHING, "empty")
-    studio.store.uploads.plan(upload_id, {**upload.plan, "labels": mapped})
+    studio.store.uploads.plan(upload_id, {**upload.plan, "labels": mapped, "who": studio.who})
     studio.store.uploads.move(upload_id, [UploadState.READY], UploadState.ADDING)
     studio.services.wake()
     return studio.store.uploads.get(upload_id)
@@ -69,13 +68,12 @@ def add(studio: Studio, upload_id: str, summary: str = "", budget_s: float = 360
         raise Refused(NOTHING, "empty")
     dataset_id = upload.dataset_id or _make_dataset(studio, upload)
     summary = summary or f"Added {sum(counts.values()):,} pictures"
-    ends_at, added = time.monotonic() + budget_s, upload.added
-    for label, piece in _pieces(studio, upload):
-        new = [_new(item, label) for item in piece]
-        outcome = studio.store.images.add(dataset_id, new, studio.who, summary, f"upload {upload_id}")
-        if outcome.action:
-            added = outcome.action.images
-        cursor = [piece[-1].label, piece[-1].path]
+    who = upload.plan.get("who", studio.who)  # whoever said yes, not the process that adds
+    labels, mapped = [label for label in counts if label], upload.plan.get("labels", {})
+    ends_at, added, cursor = time.monotonic() + budget_s, upload.added, upload.plan.get("cursor", 0)
+    take_in = studio.store.images.take_in
+    while (done := take_in(dataset_id, upload_id, cursor, PIECE, labels, mapped, who, summary)) is not None:
+        cursor, added = done
         studio.store.uploads.went_on(upload_id, {**upload.plan, "cursor": cursor}, added)
         if time.monotonic() > ends_at:
             return dataset_id, added
@@ -84,30 +82,8 @@ def add(studio: Studio, upload_id: str, summary: str = "", budget_s: float = 360
     return dataset_id, added
 
 
-def _new(i: UploadItem, label: str | None) -> NewImage:
-    return NewImage(str(i.sha256), i.name or i.path, label, i.split, i.width, i.height, i.format, i.bytes, i.origin)
-
-
-def _pieces(studio: Studio, upload: Upload) -> Iterator[tuple[str | None, list[UploadItem]]]:
-    """The label they get and the next items, from the plan's cursor on, in the order in which labels are shown."""
-    mapped = upload.plan.get("labels", {})
-    found = {label for label, *_ in studio.store.uploads.labels(upload.id) if not _left_out(label, mapped)}
-    order = sorted(found, key=lambda label: _order(label, mapped))
-    at, after = upload.plan.get("cursor", (order[0], None))
-    for label in order[order.index(at) :]:
-        last = after if label == at else None
-        while piece := studio.store.uploads.of_label(upload.id, label, PIECE, last):
-            yield mapped.get(label or "", label), piece
-            last = piece[-1].path
-
-
 def _left_out(label: str | None, mapped: Mapped) -> bool:
     return (label or "") in mapped and mapped[label or ""] is None
-
-
-def _order(label: str | None, mapped: Mapped) -> tuple[bool, Any, Any]:
-    new = mapped.get(label or "", label)
-    return new is None, names.natural_key(new or ""), names.natural_key(label or "")
 
 
 def _make_dataset(studio: Studio, upload: Upload) -> int:

@@ -15,7 +15,7 @@ from core.records import Dataset, ItemState, Upload, UploadItem, UploadState
 from core.studio import Studio
 from core.uploads.adding import Mapped, add, kept
 from core.uploads.beginning import begin, cancel, finish
-from core.uploads.checking import check, check_items
+from core.uploads.checking import Look, check
 from core.uploads.staging import LOOK_AT, ignored, staged
 from core.uploads.understanding import Understood, nothing, understood
 
@@ -78,28 +78,41 @@ def _look(studio: Studio, upload: Upload, path: Path, progress: Progress | None)
         )
         check(studio, upload.id)
         return
-    total, done = sum(1 for _ in _walk(str(path))), 0
-    files = _walk(str(path))
+    total = _count(str(path)) if progress else 0
+    look = Look(studio, upload, here=True, told=(lambda done: progress(done, total)) if progress else None)
+    look.at(_with_room(studio, upload, path))
+
+
+def _with_room(studio: Studio, upload: Upload, path: Path) -> Iterator[tuple[UploadItem, str]]:
+    """(item, its file). Raises DiskFull before the next files would not fit."""
+    files = _walk(str(path), f"{path.name}/")
     while some := list(islice(files, LOOK_AT)):
-        originals = {f"{path.name}/{name}": file for name, file, _ in some}
-        items = [UploadItem(upload.id, f"{path.name}/{name}", ItemState.RECEIVED, size) for name, _, size in some]
-        studio.files.require_room(sum(item.bytes for item in items if ignored(item) is None))
-        studio.store.uploads.receive(upload.id, items)
-        check_items(studio, upload, items, originals)
-        done += len(some)
-        if progress:
-            progress(done, total)
+        items = [(UploadItem(upload.id, name, ItemState.RECEIVED, size), file) for name, file, size in some]
+        studio.files.require_room(sum(item.bytes for item, _ in items if ignored(item) is None))
+        yield from items
 
 
-def _walk(root: str, below: str = "") -> Iterator[tuple[str, Path, int]]:
-    """(path below the root, file, bytes), in the order of names; links are not followed."""
+def _walk(root: str, below: str) -> Iterator[tuple[str, str, int]]:
+    """(`below` and the path below the root, file, bytes), in the order of names; links are not followed."""
     with os.scandir(root) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path, f"{below}{entry.name}/")
         elif entry.is_file(follow_symlinks=False):
-            yield f"{below}{entry.name}", Path(entry.path), entry.stat(follow_symlinks=False).st_size
+            yield f"{below}{entry.name}", entry.path, entry.stat(follow_symlinks=False).st_size
+
+
+def _count(root: str) -> int:
+    """How many files `_walk` finds."""
+    many = 0
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                many += _count(entry.path)
+            else:
+                many += entry.is_file(follow_symlinks=False)
+    return many
 
 
 def _conclude(studio: Studio, upload_id: str, into: Dataset | None, source: str, look_only: bool) -> Imported:

@@ -13,7 +13,9 @@ from core.errors import Conflict
 from core.records import ItemState, Upload, UploadItem, UploadState
 from core.studio import Studio
 
-SETTLE_EVERY = 128  # items; progress moves, and a crash repeats at most so many checks
+SETTLE_EVERY = 128  # items at least, so that a flush of the disk is worth its while ...
+SETTLE_S = 0.5  # ... and as many more as come in this time: progress moves, and a crash repeats little
+SETTLE_MOST = 2048  # items
 LOOK_AT = 1024  # items that are taken up at once
 PATH_LIMIT = 1000  # characters of a path that are kept
 T = TypeVar("T")

@@ -8,9 +8,18 @@ from typing import Any, Literal
 from pages.components.mounting import component
 from pages.parts.theme import label_colour
 
-_mount = component("desk", triggers=("next",), min_height=520)
+_mount = component("desk", triggers=("next", "named"), min_height=520)
 _COLOURS = 30
-_NEEDS = ("queue.js", "desk_large.js", "desk_page.js", "desk_labels.js", "desk_meter.js", "desk_sure.js")
+_NEEDS = (
+    "queue.js",
+    "desk_hand.js",
+    "desk_large.js",
+    "desk_page.js",
+    "desk_labels.js",
+    "desk_meter.js",
+    "desk_sure.js",
+    "person.js",
+)
 
 
 def desk(
@@ -22,7 +31,8 @@ def desk(
 ) -> dict[str, Any]:
     """Draws the desk; what is labelled, accepted and undone goes to the server without a run of this page.
 
-    Gives `{"next": {"labelled": n} or None}`: once, when nothing waits any more and everything is on disk.
+    Gives `{"next": {"labelled": n} or None, "named": {"name"} or None}`: once, when nothing waits any more and
+    everything is on disk; and when the person has said another name.
 
     Args:
         labels: {"id", "name", "color"} in order of position; the first nine have the keys 1 to 9.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from pages.components import why
 from pages.components.mounting import component
 from pages.parts.theme import label_colour
 
 _mount = component("gallery", triggers=("changed", "like", "found"), min_height=420)
 _COLOURS = 30
-NEEDS = ("queue.js", "gallery_sheet.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js")
+NEEDS = ("gallery_sheet.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js", *why.NEEDS)
 
 
 def gallery(
@@ -22,6 +23,7 @@ def gallery(
     mode: Literal["sheet", "trash"] = "sheet",
     total: int = 0,
     where: Mapping[str, Any] | None = None,
+    model: int | None = None,
 ) -> dict[str, Any]:
     """Draws the pictures; labelling, deleting and undoing go to the server without a run of this page.
 
@@ -38,6 +40,7 @@ def gallery(
         total: images that match, over all pages.
         where: the filter they match, as POST /api/datasets/{id}/changes takes it; None: nothing beyond the page
             can be selected.
+        model: whose answers these pictures are, as the "suggestion" of each says: it can be asked why.
     """
     data = {
         "dataset_id": dataset_id,
@@ -48,5 +51,7 @@ def gallery(
         "total": total,
         "where": dict(where) if where is not None else None,
         "palette": [label_colour(position) for position in range(_COLOURS)],
+        "model": model,
+        "ways": why.ways(),
     }
     return _mount(key, data, needs=NEEDS)

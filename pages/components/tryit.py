@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pages.components import why
 from pages.components.mounting import component
 
-_mount = component("tryit", triggers=("predicted", "corrected"), min_height=220)
+_mount = component("tryit", triggers=("predicted", "corrected"), min_height=130)
 
 
 def tryit(
@@ -32,5 +33,6 @@ def tryit(
         "dataset_id": dataset_id,
         "labels": [{"name": label["name"], "color": label["color"]} for label in labels],
         "samples": [{"src": sample["src"], "name": sample["name"]} for sample in samples],
+        "ways": why.ways(),
     }
-    return _mount(key, data, needs=("sending.js", "tryit_answer.js", "tryit_camera.js"))
+    return _mount(key, data, needs=("sending.js", "tryit_answer.js", "tryit_camera.js", *why.NEEDS))

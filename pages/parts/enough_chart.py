@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -11,17 +12,18 @@ from pages.parts.text import count
 from pages.parts.theme import PLOTLY_CONFIG, TRAINING, VALIDATION, plotly_template
 
 CONFIG = {**PLOTLY_CONFIG, "modeBarButtons": [["toImage"]]}
+WIDE = 10  # times as many pictures as were measured with few: on an even axis those would stand on one another
 _BAND = "rgba(127,163,181,0.22)"
 
 
 def learning_curve(measured: Band, ahead: Band, now: int, ink: str) -> go.Figure:
     """Percent right over pictures learned from; `now` is where the dataset is."""
-    places = [row[0] for row in ahead]
+    further = [row[0] for row in ahead]
     figure = go.Figure(
         [
-            go.Scatter(x=places, y=_percent(ahead, 3), mode="lines", line={"width": 0}, hoverinfo="skip"),
+            go.Scatter(x=further, y=_percent(ahead, 3), mode="lines", line={"width": 0}, hoverinfo="skip"),
             go.Scatter(
-                x=places,
+                x=further,
                 y=_percent(ahead, 1),
                 mode="lines",
                 line={"width": 0},
@@ -30,7 +32,7 @@ def learning_curve(measured: Band, ahead: Band, now: int, ink: str) -> go.Figure
                 hoverinfo="skip",
             ),
             go.Scatter(
-                x=places,
+                x=further,
                 y=_percent(ahead, 2),
                 mode="lines",
                 line={"width": 2, "color": TRAINING, "dash": "dot"},
@@ -57,20 +59,35 @@ def learning_curve(measured: Band, ahead: Band, now: int, ink: str) -> go.Figure
         ]
     )
     low = min((row[1] for row in (*measured, *ahead)), default=0)
+    places = sorted({row[0] for row in (*measured, *ahead)} | {float(now)})
+    wide = places[-1] > WIDE * places[0] > 0
     figure.add_vline(x=now, line={"color": ink, "width": 1, "dash": "dot"}, opacity=0.5)
     figure.add_annotation(
-        x=now, y=1.02, yref="paper", text=f"you have {count(now)}", showarrow=False, font={"color": ink}
+        x=math.log10(now) if wide else now,  # where plotly wants it on such an axis; the line it wants as it is
+        y=1.02,
+        yref="paper",
+        text=f"you have {count(now)}",
+        showarrow=False,
+        font={"color": ink},
     )
+    axis = _logarithmic(places[0], places[-1]) if wide else {"rangemode": "tozero"}
     figure.update_layout(
         template=plotly_template(),
         height=380,
         font={"color": ink},
         showlegend=False,
-        xaxis={"title": {"text": "Labelled pictures to learn from"}, "rangemode": "tozero", "fixedrange": True},
+        xaxis={"title": {"text": "Labelled pictures to learn from"}, "fixedrange": True, **axis},
         yaxis={"title": {"text": "Right, of 100"}, "range": [max(0, 100 * low - 4), 101], "fixedrange": True},
         dragmode=False,
     )
     return figure
+
+
+def _logarithmic(first: float, last: float) -> dict[str, object]:
+    """An axis with its ticks at 1, 2 and 5 times powers of ten, written out."""
+    ticks = [digit * 10**power for power in range(math.ceil(math.log10(last)) + 1) for digit in (1, 2, 5)]
+    shown = [tick for tick in ticks if first <= tick <= last]
+    return {"type": "log", "tickvals": shown, "ticktext": [count(tick) for tick in shown]}
 
 
 def _percent(band: Band, column: int) -> Sequence[float]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.records import Label, Split
 from core.selections import Selection
-from core.studio import Order, Where
+from core.stores import Order, Where
 from pages.parts import pickers
 from pages.parts.text import count, literal
 from pages.parts.theme import label_colour

@@ -30,4 +30,4 @@ def card(instant: Instant, images: int, indexer: Service | None) -> None:
             markup.draw(markup.words(instant.sentence, quiet=True))
         else:
             model = instant.model
-            markup.draw(markup.score(model.accuracy, model.interval, instant.sentence, large=True))
+            markup.draw(markup.model_score(model, instant.sentence, large=True))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
 import streamlit as st
 
+from core import models
 from core.evaluation import Mistake
-from core.records import Image, Label, Prediction
-from pages.parts.text import count, percent
+from core.records import Image, Label, Model
+from pages.parts.text import count, floored, percent
 from pages.parts.theme import DARK, LIGHT, label_colour
 
 
@@ -104,14 +104,19 @@ def spread(accuracy: float, interval: tuple[float, float]) -> str:
     return f'<div class="dr-range" style="{style}" title="{said}" role="img" aria-label="{said}"><i></i><u></u></div>'
 
 
-def score(accuracy: float, interval: tuple[float, float], sentence: str, large: bool = False) -> str:
-    """An accuracy with its interval, and the sentence that says what it was measured on."""
+def score(accuracy: float, interval: tuple[float, float], sentence: str, large: bool = False, figure: str = "") -> str:
+    """An accuracy with its interval, and the sentence that says what it was measured on; `figure` stands for its
+    percentage."""
     kind = "dr-score large" if large else "dr-score"
-    floor = math.floor(100 * accuracy + 1e-9)  # as in the sentence: 99.8 % is not 100 %
     return (
-        f'<div class="{kind}"><b>{floor} %</b>{spread(accuracy, interval)}'
+        f'<div class="{kind}"><b>{escape(figure or floored(accuracy))}</b>{spread(accuracy, interval)}'
         f'<p class="dr-quiet{"" if large else " dr-small"}">{escape(sentence)}</p></div>'
     )
+
+
+def model_score(model: Model, sentence: str, large: bool = False) -> str:
+    """The score of a model, with the sentence that says what it was measured on."""
+    return score(model.accuracy, model.interval, sentence, large, models.figure(model))
 
 
 def bar(share: float, words: str) -> str:
@@ -135,11 +140,11 @@ def facts(pairs: Mapping[str, str]) -> str:
     return f'<dl class="dr-facts">{rows}</dl>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """A table. The cells are markup of this module: the caller escapes what people wrote."""
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="dr-scroll"><table class="dr-table"><tr>{top}</tr>{body}</table></div>'
+    return f'<div class="dr-scroll {kind}"><table class="dr-table"><tr>{top}</tr>{body}</table></div>'
 
 
 def plain(text: str) -> str:
@@ -147,12 +152,9 @@ def plain(text: str) -> str:
     return escape(text)
 
 
-def prediction(one: Prediction) -> str:
-    """A small picture that was tried, with its name."""
-    return (
-        f'<span class="dr-tried"><img src="/api/predictions/{one.id}/picture" alt="" loading="lazy">'
-        f"<span>{escape(one.name)}</span></span>"
-    )
+def link(text: str, address: str) -> str:
+    """A way to another screen, for a table cell: `address` is one of ours."""
+    return f'<a href="{escape(address, quote=True)}" target="_self">{escape(text)}</a>'
 
 
 def judged(pictures: Sequence[Mistake], across: int) -> str:

@@ -46,7 +46,7 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
     )
     axis: dict[str, Any] = {
         "tickvals": places,
-        "ticktext": [_short(label) for label in labels],
+        "ticktext": [short(label) for label in labels],
         "showgrid": False,
         "zeroline": False,
         "range": [-0.5, len(labels) - 0.5],
@@ -87,14 +87,14 @@ def _numbers(confusion: NDArray[np.int64], true: NDArray[np.int64], said: NDArra
 
 def _words(pictures: int, true: str, said: str) -> str:
     if true == said:
-        return f"{count(pictures, 'picture')} of {_plain(true)}, and it says so"
-    return f"{count(pictures, 'picture')} of {_plain(true)}, taken for {_plain(said)}"
+        return f"{count(pictures, 'picture')} of {plain(true)}, and it says so"
+    return f"{count(pictures, 'picture')} of {plain(true)}, taken for {plain(said)}"
 
 
-def _short(label: str) -> str:
-    return _plain(label if len(label) <= SHORT else f"{label[: SHORT - 1]}…")
+def short(label: str) -> str:
+    return plain(label if len(label) <= SHORT else f"{label[: SHORT - 1]}…")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Plotly reads some HTML in its texts; a label is none."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

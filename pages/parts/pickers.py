@@ -38,10 +38,22 @@ def pick(label: str, name: str, options: Mapping[int, str], default: int, forget
     return default if picked is None else picked
 
 
-def pills(label: str, name: str, options: Mapping[str, str], default: str, changed: Callable[[], None]) -> str:
-    """Chips of which one is chosen, as `?name=OPTION`; the names are Markdown. `changed` is called after a choice."""
-    key = f"pick-{name}"
+def pills(
+    label: str,
+    name: str,
+    options: Mapping[str, str],
+    default: str,
+    changed: Callable[[], None],
+    within: Mapping[str, str] | None = None,
+    key: str = "",
+) -> str:
+    """Chips of which one is chosen, as `?name=OPTION`; the names are Markdown. `changed` is called after a choice.
+
+    `within` says of what else may stand in the address which option it is a part of.
+    """
+    key = f"pick-{key or name}"
     wanted = st.query_params.get(name, default)
+    wanted = (within or {}).get(wanted, wanted)
     st.session_state[key] = wanted if wanted in options else default
 
     def remember() -> None:

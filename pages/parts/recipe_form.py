@@ -19,6 +19,7 @@ GROUPS = {
         "warmup_share",
         "weight_decay",
         "freeze_epochs",
+        "frozen_stages",
     ),
     "Pictures": ("side", "augmentation", "mirror", "validation_share"),
     "Network": ("dropout", "label_smoothing", "activation", "ema", "warm_start"),

@@ -34,6 +34,14 @@ def empty(title: str, sentence: str) -> None:
     markup.draw(f'<div class="dr-empty"><h2>{escape(title)}</h2>', f'<p class="dr-quiet">{escape(sentence)}</p></div>')
 
 
+def missing(sentence: str, dataset_id: int) -> None:
+    """A dataset is not ready for this: what it lacks, and the two ways to it."""
+    problem(sentence)
+    with st.container(horizontal=True):
+        links.go("Add pictures", "datasets", "add_photo_alternate", "secondary", dataset=dataset_id)
+        links.go("Label", "labelling", "label", "secondary", dataset=dataset_id)
+
+
 def begin(title: str, sentence: str) -> None:
     """The state of a screen before the first picture: what it will show, and the one way to begin."""
     empty(title, sentence)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from core.words import count, duration
+from core.words import count, duration, floored
 
-__all__ = ["ago", "count", "duration", "file_size", "joined", "literal", "percent"]
+__all__ = ["ago", "count", "duration", "file_size", "floored", "joined", "literal", "percent", "size"]
 
 # Streamlit reads texts as Markdown with emoji codes (:smile:), colours (:red[..]), icons, LaTeX ($..$) and links.
 # A label may hold any of it. Backslashes switch Markdown off; the colon and the dollar are written as entities,
@@ -23,6 +23,11 @@ def literal(text: str) -> str:
     """`text` for st.markdown, st.button and their like, so that they show it letter by letter, on one line."""
     line = _REPLACED.sub("\u2060", _LINES.sub(" ", text).strip())
     return _MARKDOWN.sub(r"\\\1", line).translate(_ENTITIES)
+
+
+def size(pictures: int, labels: int) -> str:
+    """*5 pictures in 2 labels*, or *3 pictures without a label*"""
+    return f"{count(pictures, 'picture')} " + (f"in {count(labels, 'label')}" if labels else "without a label")
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -66,7 +66,10 @@ def plotly_template() -> dict[str, Any]:
         "zerolinecolor": "rgba(138,131,123,0.35)",
         "linecolor": "rgba(138,131,123,0.35)",
         "automargin": True,
-        "ticks": "",
+        "ticks": "outside",  # unseen: they keep the words away from the axis
+        "ticklen": 6,
+        "tickcolor": "rgba(0,0,0,0)",
+        "title": {"font": {"size": 13}},
     }
     return {
         "layout": {

@@ -6,44 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.running.services import LocalServices
-from core.settings import read_settings
-from core.storage import LocalFiles
+from tests.commands.conftest import Shell
 from tests.worlds import folder_of, png
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-class Shell:
-    """`python -m core ...` with a data folder of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        extra = {"DARKROOM_HOME": str(home), "DARKROOM_IDLE_EXIT_S": "20", "DARKROOM_DISK_RESERVE_BYTES": "1000000"}
-        self.environment = {**os.environ, **extra}
-
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "core", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=240)
-
-    def json(self, *arguments: object, code: int = 0) -> Any:
-        done = self.run(*arguments, "--json")
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
-
-
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    shell = Shell(tmp_path_factory.mktemp("commands") / "home")
-    yield shell
-    settings = read_settings(shell.environment)
-    LocalServices(settings, LocalFiles(settings.home, 0)).stop(trainers=True)
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +192,31 @@ def test_datasets_are_merged_once_somebody_says_whose_labels_count(shell: Shell,
     assert (told["clashes"], told["first"][0]["labels"]) == (1, {"m1": "a", "m2": "c"})
     merged = shell.json("merge", "both", "m1", "m2", "--prefer", "m2")
     assert (merged["images"], merged["copies"], merged["labels"]) == (4, 2, {"a": 1, "b": 2, "c": 1})
+
+
+def test_a_token_is_made_listed_and_revoked(shell: Shell) -> None:
+    made = shell.json("tokens", "--make", "line 2")
+    assert made["token"].startswith(f"darkroom_{made['id']}_")
+    [listed] = [one for one in shell.json("tokens") if one["id"] == made["id"]]
+    assert (listed["name"], listed["revoked"]) == ("line 2", None) and "token" not in listed
+    shell.json("tokens", "--revoke", made["id"])
+    assert next(one for one in shell.json("tokens") if one["id"] == made["id"])["revoked"] is not None
+    assert "no token 99" in shell.json("tokens", "--revoke", 99, code=1)["error"]
+
+
+def test_a_reader_that_leaves_early_ends_a_command_without_a_word(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home")
+    for command in (["datasets", "--json"], ["datasets"], ["--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)  # as `head` does once it has seen enough
+        done = subprocess.run(
+            [sys.executable, "-m", "core", *command],
+            cwd=ROOT,
+            env=shell.environment,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=240,
+        )
+        os.close(writing)
+        assert done.stderr == ""

@@ -65,3 +65,49 @@ def test_a_finished_run_is_trained_longer_from_its_best(command: Command, studio
     assert (told["parent"], told["begin"], told["epochs"]) == (run.id, "best", 6)
     assert "nothing to go on from" in command("train", "--from", told["run"], code=1)["error"]
     assert "neither DATASET nor --set" in command("train", "Fruit", "--from", run.id, code=1)["error"]
+
+
+NAME = "mobilenetv3_small_100.lamb_in1k"
+
+
+def test_weights_that_are_not_here_are_refused_with_all_that_can_be_said_instead(
+    command: Command, studio: Studio
+) -> None:
+    add(studio, "Fruit", {"apple": 30, "pear": 30})
+    wish = ("train", "Fruit", "--architecture", NAME)
+    said = command(*wish, code=1)["error"]
+    for way in ("--weights download", "--weights scratch", "--weights packaged", str(studio.files.weights("x").parent)):
+        assert way in said
+    assert runs.all_of(studio) == []
+    assert command(*wish, "--weights", "scratch")["architecture"] == "mobilenetv3_small_100"
+    assert command(*wish, "--weights", "packaged")["architecture"] == "efficientnet-lite0"
+    fetching = command(*wish, "--weights", "download")
+    assert fetching["architecture"] == NAME and runs.get(studio, fetching["run"]).spec.fetch
+
+
+def test_a_run_that_asks_is_answered_in_words(
+    command: Command, studio: Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs.start(studio, add(studio, "Fruit", {"apple": 30, "pear": 30}), NAME, 4)
+    assert command("runs", run.id)["waits_for"] == "answer"
+    assert main(["runs", str(run.id)]) == 0
+    assert f"`answer {run.id} scratch`" in capsys.readouterr().out
+    assert command("answer", run.id, "scratch")["state"] == "queued"
+    assert "waits for no answer" in command("answer", run.id, "scratch", code=1)["error"]
+
+
+def test_every_network_is_found_by_words_with_its_licence(command: Command) -> None:
+    cards = command("architectures")
+    assert len(cards) == 10 and cards[0] == {
+        "architecture": "efficientnet-lite0",
+        "parameters": 3_383_818,
+        "side": 224,
+        "pretrained": True,
+        "at_hand": True,
+        "licence": "Apache-2.0",
+    }
+    found = {one["architecture"]: one for one in command("architectures", "resnet50", "a1_in1k")}
+    assert found["resnet50.a1_in1k"]["licence"] == "apache-2.0"
+    found = {one["architecture"]: one for one in command("architectures", "resnetv2_50x1")}
+    assert {one["at_hand"] for one in found.values() if one["pretrained"]} == {False}
+    assert "no network" in command("architectures", "no-such-thing", code=1)["error"].lower()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium, serve
+from tests.browser import chromium, serve, settled, watched
 
 
 @pytest.fixture(scope="package")
@@ -66,3 +66,19 @@ def world(address: str) -> World:
     opened = World(address)
     opened.reset()
     return opened
+
+
+Show = Callable[[str], Page]
+
+
+@pytest.fixture
+def show(browser: Browser, address: str, world: World) -> Iterator[Show]:
+    """`show("curves&run=2")`: that component, drawn; see screens.py."""
+    with watched(browser, address) as page:
+
+        def shown(query: str) -> Page:
+            page.goto(f"/?show={query}")
+            settled(page)
+            return page
+
+        yield shown

@@ -2,7 +2,7 @@
 
 `POST /fake/reset` with {"faults": {...}} begins anew; `GET /fake/state` says what arrived. Faults:
 `drop_every` n: every nth state-changing request is done, but its answer is lost (503); `refuse_every` n: it is not
-done; `delay_ms`: each answer waits; `conflicts`: image ids that somebody else changed.
+done; `delay_ms`: each answer waits; `conflicts`: image ids that somebody else changed; `best`: what a model says.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core import people
 from pages.components import assets
 
 INDEX = (Path(st.__file__).parent / "static" / "index.html").read_text("utf-8")
@@ -81,12 +82,16 @@ class World:
         self.action_of: dict[str, int] = {}
         self.news: list[dict[str, Any]] = []  # what others did
         self.polls = 0
+        self.who: list[str] = []  # the name that each writing request carried
         self.filters: list[dict[str, Any]] = []  # what was asked for all that match
         self.applied: list[int] = []  # image ids in the order in which they were changed, once a change
         self.acted: list[dict[str, Any]] = []  # about findings
         self.ignored: set[str] = set()
         self.undone: list[int] = []
         self.predictions = 0
+        self.asked: list[list[str]] = []  # way and label of each question why
+        self.looks = 0
+        self.seen: tuple[str, int, int] = ("", 0, 0)  # the last predicted picture: its format and size
         self.corrected: list[str] = []
         self.instant_polls = 0
         self.curve_polls: list[int] = []
@@ -106,6 +111,7 @@ def writes(handler: Handler) -> Handler:
             return JSONResponse({"error": "This request did not come from Darkroom."}, 403)
         faults = WORLD.faults
         WORLD.writes += 1
+        WORLD.who.append(people.from_cookies(request.cookies))
         await asyncio.sleep(faults.get("delay_ms", 0) / 1000)
         if faults.get("refuse_every") and WORLD.writes % faults["refuse_every"] == 0:
             return JSONResponse({"error": "The server is busy."}, 500)
@@ -264,7 +270,8 @@ async def known(request: Request) -> Response:
     image = WORLD.images[int(request.path_params["id"])]
     steps = [("eve", "relabel", [LABELS[0], image["label"]]), ("<b>ann</b>", "add", [None, LABELS[0]])]
     return JSONResponse(
-        {"id": image["id"], "label": image["label"], "split": "train", "width": 900, "height": 900, "format": "WEBP"}
+        {"id": image["id"], "revision": image["revision"], "label": image["label"], "split": "train"}
+        | {"width": 900, "height": 900, "format": "WEBP"}
         | {"bytes": 34567, "origin": "Wardrobe", "added_at": 1.7e9, "deleted_at": None, "learned": True}
         | {"said": [{"label": "coat", "confidence": 0.81}, {"label": "dress", "confidence": 0.12}]}
         | {"versions": [{"id": 4, "name": "before the sale", "created_at": 1.7e9}]}
@@ -292,10 +299,10 @@ async def points(request: Request) -> Response:
     x, y = (((ids - 1) % 4) * 21845).astype("<u2"), (((ids - 1) // 4) * 21845).astype("<u2")
     place = np.array([WORLD.names.index(image["label"]) + 1 for image in there], "<u2")
     labels = [{"id": at + 1, "name": name, "position": at} for at, name in enumerate(WORLD.names)]
-    head = json.dumps({"points": len(ids), "labels": labels}).encode()
+    head = json.dumps({"points": len(ids), "labels": labels, "kinds": ["On both sides", "Blurred"]}).encode()
     head += b" " * (-len(head) % 4)
-    flags = np.zeros(2 * len(ids), "u1")
-    content = b"".join(column.tobytes() for column in (ids, x, y, place, flags))
+    flags, found = np.zeros(2 * len(ids), "u1"), (2 * (ids <= 3)).astype("u1")
+    content = b"".join(column.tobytes() for column in (ids, x, y, place, flags, found))
     return Response(struct.pack("<I", len(head)) + head + content, media_type="application/octet-stream")
 
 
@@ -372,7 +379,7 @@ async def next_pictures(request: Request) -> Response:
         | {"suggestion": LABELS[image["id"] % 4], "confidence": 0.93 - image["id"] / 200}
         for image in found
     ]
-    return JSONResponse({"images": said, "waiting": len(waiting()), "action": len(WORLD.news)})
+    return JSONResponse({"images": said, "waiting": len(waiting()), "revision": len(WORLD.news)})
 
 
 async def news(request: Request) -> Response:
@@ -380,7 +387,7 @@ async def news(request: Request) -> Response:
     told = WORLD.news[int(request.query_params["since"]) :]
     model = {"folder": f"m{len(WORLD.applied) // 5}", "accuracy": 0.9, "interval": [0.85, 0.94], "n": 40}
     return JSONResponse(
-        {"action": len(WORLD.news), "missed": False, "images": told, "waiting": len(waiting())}
+        {"revision": len(WORLD.news), "missed": False, "images": told, "waiting": len(waiting())}
         | {"model": {**model, "learning": False, "sentence": "Gets 90 of 100 right, give or take 5."}}
     )
 
@@ -458,20 +465,62 @@ async def predict(request: Request) -> Response:
     try:
         with Image.open(io.BytesIO(body)) as opened:
             width, height = opened.size
+            WORLD.seen = (opened.format or "", width, height)
     except OSError:
         return JSONResponse({"error": "This file is not a picture. Choose a JPEG, PNG, WebP or GIF."}, 422)
+    if "most" in request.query_params:  # a picture that is painted over: the plainer, the less sure
+        plain = float(np.asarray(Image.open(io.BytesIO(body)).convert("L")).std())
+        return JSONResponse({"ranked": ranked(min(plain / 150, 1.0))})
     WORLD.predictions += 1
-    best = WORLD.corrected[-1] if WORLD.corrected else "shirt"
-    share = 0.91 if WORLD.corrected else 0.58
-    others = [name for name in LABELS if name != best]
+    return JSONResponse({"id": WORLD.predictions, **reasoned(), "width": width, "height": height})
+
+
+async def answer(request: Request) -> Response:
+    return JSONResponse(reasoned())
+
+
+def ranked(share: float) -> list[dict[str, Any]]:
+    """The best label with this share, the others behind it."""
+    names = WORLD.faults.get("labels", LABELS)
+    best = WORLD.corrected[-1] if WORLD.corrected else WORLD.faults.get("best", names[min(2, len(names) - 1)])
+    others = [name for name in names if name != best][:3]
     rest = zip(others, (0.6, 0.3, 0.1), strict=True)
-    ranked = [{"label": best, "confidence": share}, *({"label": n, "confidence": (1 - share) * s} for n, s in rest)]
+    return [{"label": best, "confidence": share}, *({"label": n, "confidence": (1 - share) * s} for n, s in rest)]
+
+
+def reasoned() -> dict[str, Any]:
+    """An answer with its reasons; its nearest training pictures are 2, 6 and 10."""
+    said = ranked(0.91 if WORLD.corrected else 0.58)
     heat = [[math.exp(-((x - 3) ** 2 + (y - 2.5) ** 2) / 4) for x in range(7)] for y in range(7)]
-    near = [{"image_id": 4 * i + 2, "label": best, "similarity": 0.93 - 0.06 * i} for i in range(3)]
-    return JSONResponse(
-        {"id": WORLD.predictions, "ranked": ranked, "heat": heat, "neighbours": near, "milliseconds": 23.4}
-        | {"width": width, "height": height, "model": {"id": 3, "kind": "instant"}}
-    )
+    near = [
+        {"image_id": 4 * i + 2, "label": WORLD.images[4 * i + 2]["label"], "similarity": 0.93 - 0.06 * i}
+        for i in range(3)
+    ]
+    said_so = {"ranked": said, "heat": [] if WORLD.faults.get("no_heat") else heat, "neighbours": near}
+    return {**said_so, "milliseconds": 23.4, "model": {"id": 3, "kind": "instant"}}
+
+
+async def explain(request: Request) -> Response:
+    sent = await request.json()
+    WORLD.asked.append([sent["method"], sent["label"]])
+    WORLD.looks = 0
+    return JSONResponse({"id": len(WORLD.asked), "state": "waiting", "progress": None, "problem": None, "map": None})
+
+
+async def explained(request: Request) -> Response:
+    WORLD.looks += 1
+    told: dict[str, Any] = {"id": len(WORLD.asked), "state": "working", "progress": 0.5, "problem": None, "map": None}
+    if problem := WORLD.faults.get("unexplained"):
+        return JSONResponse({**told, "state": "failed", "progress": None, "problem": problem})
+    if WORLD.looks < 2:
+        return JSONResponse(told)
+    y, x = np.mgrid[0:14, 0:14]
+    levels = (
+        127 * (np.exp(-((x - 6) ** 2 + (y - 5) ** 2) / 12) - np.exp(-((x - 11) ** 2 + (y - 11) ** 2) / 6))
+    ).astype("i1")
+    values = base64.b64encode(levels.tobytes()).decode()
+    found = {"label": WORLD.asked[-1][1], "confidence": 0.58, "height": 14, "width": 14, "values": values}
+    return JSONResponse({**told, "state": "done", "progress": None, "map": found})
 
 
 async def correct(request: Request) -> Response:
@@ -483,7 +532,7 @@ async def correct(request: Request) -> Response:
 async def instant(request: Request) -> Response:
     WORLD.instant_polls += 1
     ready = WORLD.instant_polls > 2
-    labels = 10 + len(WORLD.corrected)
+    labels = 10 + len(WORLD.corrected) + sum(image["revision"] - 1 for image in WORLD.images.values())
     return JSONResponse(
         {"state": "ready" if ready else "fitting", "revision": labels if ready else labels - 1}
         | {"labels_revision": labels, "model_id": 3, "accuracy": 0.93, "interval": [0.9, 0.96]}
@@ -504,8 +553,8 @@ async def curve(request: Request) -> Response:
         WORLD.step = min(STEPS, WORLD.step + WORLD.faults.get("steps_a_poll", 20))
         step = WORLD.step
     else:
-        step = {2: STEPS, 3: 0}[run]
-    state = "queued" if run == 3 else "succeeded" if step == STEPS else "running"
+        step = {2: STEPS, 3: 0, 4: 0}[run]
+    state = {3: "queued", 4: "paused"}[run] if run in (3, 4) else "succeeded" if step == STEPS else "running"
     rng = np.random.default_rng(5)
     noise = rng.normal(0, 0.05, STEPS + 1)
     points: dict[str, list[list[float]]] = {"train_loss": [], "train_accuracy": [], "val_loss": [], "val_accuracy": []}
@@ -527,7 +576,14 @@ async def curve(request: Request) -> Response:
     }
     points |= {"learning_rate": [[at, 1e-3] for at, _ in points["train_loss"]], "images_per_s": points["train_loss"]}
     return JSONResponse(
-        {"state": state, "wish": None, "lives": 0, "device": "cpu", "advice": advice if done else None}
+        {
+            "state": state,
+            "wish": None,
+            "hold": "answer" if run == 4 else None,
+            "lives": 0,
+            "device": "cpu",
+            "advice": advice if done else None,
+        }
         | {"epoch": done, "epochs": EPOCHS, "total_steps": STEPS, "step": step, "points": points}
         | {"best": best, "images_per_s": 412.0 if step else None, "last_step": step}
         | {"seconds_left": (STEPS - step) * 0.6 if step and state == "running" else None}
@@ -588,11 +644,19 @@ async def state(request: Request) -> Response:
         | {
             "applied": WORLD.applied,
             "corrected": WORLD.corrected,
+            "asked": WORLD.asked,
             "curve_polls": WORLD.curve_polls,
             "strip_polls": WORLD.strip_polls,
         }
         | {"acted": WORLD.acted, "ignored": sorted(WORLD.ignored), "undone": WORLD.undone}
-        | {"polls": WORLD.polls, "writes": WORLD.writes, "filters": WORLD.filters, "predictions": WORLD.predictions}
+        | {"who": WORLD.who}
+        | {
+            "polls": WORLD.polls,
+            "writes": WORLD.writes,
+            "filters": WORLD.filters,
+            "predictions": WORLD.predictions,
+            "seen": WORLD.seen,
+        }
     )
 
 
@@ -642,6 +706,10 @@ ROUTES = [
     Route("/api/datasets/{id:int}/findings/ignore", writes(ignore_findings), methods=["POST"]),
     Route("/api/actions/{id:int}/undo", writes(undo_one), methods=["POST"]),
     Route("/api/predict", writes(predict), methods=["POST"]),
+    Route("/api/images/{id:int}/answer", answer),
+    Route("/api/predictions/{id:int}/answer", answer),
+    Route("/api/explanations", writes(explain), methods=["POST"]),
+    Route("/api/explanations/{id:int}", explained),
     Route("/api/predictions/{id:int}/correct", writes(correct), methods=["POST"]),
     Route("/api/runs/{id:int}/curve", curve),
     Route("/api/runs/{id:int}/strip", film_strip),

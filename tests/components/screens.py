@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components.curves import curves
 from pages.components.desk import desk
+from pages.components.figures import figures
 from pages.components.filmstrip import filmstrip
 from pages.components.findings import findings
 from pages.components.gallery import gallery
@@ -61,11 +62,22 @@ if show in ("sheet", "trash"):
     told("like", happened["like"])
     told("found", happened["found"])
 
+if show == "mistakes":
+    frame.head("Instant model", "Its worst mistakes.")
+    wrong = [
+        {"id": i, "revision": 1, "label": LABELS[i % 4], "label_id": None, "suggestion": LABELS[(i + 2) % 4]}
+        | {"name": f"Clothes/{LABELS[i % 4]}/{i}.webp", "width": 900, "height": 900, "confidence": 0.9}
+        for i in range(1, 9)
+    ]
+    told("changed", gallery("m", 7, wrong, labels, page="1", total=8, model=3)["changed"])
+
 if show == "label":
     frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
     mode: Literal["large", "page"] = "page" if st.query_params.get("mode") == "page" else "large"
     many = [{"id": 100 + i, "name": f"label {i}", "color": label_colour(i)} for i in range(40)]
-    told("next", desk("d", 7, many if st.query_params.get("many") else labels, "useful", mode)["next"])
+    happened = desk("d", 7, many if st.query_params.get("many") else labels, "useful", mode)
+    told("next", happened["next"])
+    told("named", happened["named"])
 
 if show == "map":
     told("show", picture_map("m", 7, labels, st.query_params.get("page", "1"))["show"])
@@ -117,3 +129,18 @@ if show == "text":
             st.markdown(literal(text))
             st.button(literal(text), key=f"button{number}")
             st.markdown(f"**{literal(text)}** :gray[{literal(text)}]")
+
+if show == "figures":
+    frame.head("Clothes", "What each trial reached.")
+    more = st.session_state.get("more", False)
+    places = list(range(1, 6 if more else 4))
+    points = {"x": places, "y": [one * one for one in places], "mode": "markers", "marker": {"size": 12}}
+    one_figure = {
+        "title": "Trials",
+        "help": "",
+        "height": 300,
+        "traces": [{**points, "customdata": [10 + one for one in places]}],
+        "layout": {},
+    }
+    told("opened", figures("f", [one_figure] * (2 if more else 1)))
+    st.button("More", on_click=lambda: st.session_state.update(more=True))

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.browser import settled, watched
-from tests.components.conftest import World
+from tests.components.conftest import Show, World
 
 pytestmark = pytest.mark.browser
-Open = Callable[[str], Page]
 RANGE = "plot => plot._fullLayout.xaxis.range"
 
 
-@pytest.fixture
-def show(browser: Browser, address: str, world: World) -> Iterator[Open]:
-    with watched(browser, address) as page:
-
-        def opened(query: str) -> Page:
-            page.goto(f"/?show=curves&{query}")
-            settled(page)
-            return page
-
-        yield opened
-
-
-def test_the_curves_move_by_asking_only_for_what_is_new(show: Open, world: World) -> None:
+def test_the_curves_move_by_asking_only_for_what_is_new(show: Show, world: World) -> None:
     world.reset(steps_a_poll=20)
-    page = show("run=1&every=0.2")
+    page = show("curves&run=1&every=0.2")
     page.get_by_text('changed={"state": "succeeded", "wish": null, "begun": true}').wait_for()
     polls = world.state["curve_polls"]
     assert polls[0] == -1 and polls == sorted(polls) and len(polls) >= 12
@@ -39,9 +24,9 @@ def test_the_curves_move_by_asking_only_for_what_is_new(show: Open, world: World
     expect(page.locator(".badge")).to_have_text("Finished")
 
 
-def test_a_zoom_is_kept_while_the_curve_moves(show: Open, world: World) -> None:
+def test_a_zoom_is_kept_while_the_curve_moves(show: Show, world: World) -> None:
     world.reset(steps_a_poll=4)
-    page = show("run=1&every=0.3")
+    page = show("curves&run=1&every=0.3")
     plot = page.locator(".plot").first
     plot.locator(".main-svg").first.wait_for()
     box = plot.bounding_box()
@@ -59,30 +44,36 @@ def test_a_zoom_is_kept_while_the_curve_moves(show: Open, world: World) -> None:
     assert plot.evaluate("plot => plot.marked === true"), "the chart was built anew"
 
 
-def test_the_best_epoch_is_ringed_with_its_value(show: Open) -> None:
-    page = show("run=2")
+def test_the_best_epoch_is_ringed_with_its_value(show: Show) -> None:
+    page = show("curves&run=2")
     page.locator(".plot").nth(1).get_by_text("best 92.5 %").wait_for()
     ring = page.locator(".plot").nth(1).evaluate("plot => [plot.data[2].x[0], plot.data[2].marker.symbol]")
     assert ring == [9, "circle-open"]
 
 
-def test_a_finished_run_is_looked_at_once(show: Open, world: World) -> None:
-    page = show("run=2")
+def test_a_finished_run_is_looked_at_once(show: Show, world: World) -> None:
+    page = show("curves&run=2")
     page.locator(".badge", has_text="Finished").wait_for()
     page.wait_for_timeout(700)
     assert world.state["curve_polls"] == [-1]
     expect(page.get_by_text("changed=null")).to_be_visible()
 
 
-def test_a_waiting_run_says_so_in_place_of_curves(show: Open) -> None:
-    page = show("run=3")
+def test_a_waiting_run_says_so_in_place_of_curves(show: Show) -> None:
+    page = show("curves&run=3")
     page.get_by_text("The curves begin when its turn comes.").first.wait_for()
     expect(page.locator(".badge")).to_have_text("Waiting in the queue")
 
 
-def test_a_server_that_is_away_is_told_and_the_curves_go_on(show: Open, world: World) -> None:
+def test_a_run_that_waits_for_a_person_is_not_called_paused(show: Show) -> None:
+    page = show("curves&run=4")
+    page.get_by_text("The curves begin once it goes on.").first.wait_for()
+    expect(page.locator(".badge")).to_have_text("Waiting for your answer")
+
+
+def test_a_server_that_is_away_is_told_and_the_curves_go_on(show: Show, world: World) -> None:
     world.reset(steps_a_poll=2)
-    page = show("run=1&every=0.2")
+    page = show("curves&run=1&every=0.2")
     page.locator(".main-svg").first.wait_for()
     page.route("**/curve?*", lambda route: route.abort())
     page.get_by_text("The server does not answer just now.").wait_for()
@@ -90,8 +81,8 @@ def test_a_server_that_is_away_is_told_and_the_curves_go_on(show: Open, world: W
     expect(page.get_by_text("The server does not answer just now.")).to_be_hidden()
 
 
-def test_smoothing_draws_a_calmer_line_and_keeps_the_raw_one_faint(show: Open) -> None:
-    page = show("run=2")
+def test_smoothing_draws_a_calmer_line_and_keeps_the_raw_one_faint(show: Show) -> None:
+    page = show("curves&run=2")
     plot = page.locator(".plot").first
     plot.locator(".main-svg").first.wait_for()
     raw = plot.evaluate("plot => plot.data[0].y")
@@ -107,8 +98,8 @@ def test_smoothing_draws_a_calmer_line_and_keeps_the_raw_one_faint(show: Open) -
     assert plot.evaluate("plot => plot.data[1].y.length") == 12, "validation is as it was measured"
 
 
-def test_the_log_axis_keeps_the_best_epoch_at_its_place(show: Open) -> None:
-    page = show("run=2")
+def test_the_log_axis_keeps_the_best_epoch_at_its_place(show: Show) -> None:
+    page = show("curves&run=2")
     plot = page.locator(".plot").first
     plot.locator(".main-svg").first.wait_for()
     page.get_by_role("button", name="Log axis").click()
@@ -118,9 +109,9 @@ def test_the_log_axis_keeps_the_best_epoch_at_its_place(show: Open) -> None:
     assert page.locator(".plot").nth(1).evaluate("plot => plot._fullLayout.yaxis.type") == "linear"
 
 
-def test_another_run_is_laid_over_this_one_and_taken_off_again(show: Open, world: World) -> None:
+def test_another_run_is_laid_over_this_one_and_taken_off_again(show: Show, world: World) -> None:
     world.reset(steps_a_poll=2)
-    page = show("run=1&every=0.3")
+    page = show("curves&run=1&every=0.3")
     plot = page.locator(".plot").first
     plot.locator(".main-svg").first.wait_for()
     page.get_by_text("Compare with other runs").click()
@@ -131,8 +122,8 @@ def test_another_run_is_laid_over_this_one_and_taken_off_again(show: Open, world
     plot.get_by_text("run 2").wait_for(state="detached")
 
 
-def test_what_it_takes_of_the_machine_is_folded_until_somebody_asks(show: Open) -> None:
-    page = show("run=2")
+def test_what_it_takes_of_the_machine_is_folded_until_somebody_asks(show: Show) -> None:
+    page = show("curves&run=2")
     page.locator(".main-svg").first.wait_for()
     expect(page.get_by_text("Pictures a second")).to_be_hidden()
     page.get_by_text("Learning rate, speed, memory").click()
@@ -141,16 +132,17 @@ def test_what_it_takes_of_the_machine_is_folded_until_somebody_asks(show: Open) 
     assert page.locator("figure.small .plot").first.evaluate("plot => plot.data[0].y[0]") == 0.001
 
 
-def test_the_coach_speaks_below_the_progress(show: Open) -> None:
-    page = show("run=2")
+def test_the_coach_speaks_below_the_progress(show: Show) -> None:
+    page = show("curves&run=2")
     expect(page.get_by_role("status")).to_contain_text("It is learning: epoch 12. Nothing to do.")
 
 
-def test_a_young_run_has_the_room_it_needs_and_an_old_one_all_of_it(show: Open, world: World) -> None:
+def test_a_young_run_has_the_room_it_needs_and_an_old_one_all_of_it(show: Show, world: World) -> None:
     world.reset(steps_a_poll=1)
-    page = show("run=1&every=0.2")
+    page = show("curves&run=1&every=0.2")
     page.locator(".main-svg").first.wait_for()
     assert page.locator(".plot").first.evaluate(RANGE)[1] == pytest.approx(5.15)
+    assert page.locator(".plot").first.evaluate("plot => plot.layout.xaxis.dtick") == 1, "no tick within an epoch"
     world.faults(steps_a_poll=100)
     page.wait_for_function(
         "([plot]) => plot._fullLayout.xaxis.range[1] > 12", arg=[page.locator(".plot").first.element_handle()]

@@ -55,6 +55,20 @@ def test_the_first_ten_label_colours_differ_for_every_eye(eye: str) -> None:
     assert nearest >= 0.06  # OKLab; about three just noticeable differences
 
 
+@pytest.mark.parametrize("eye", EYES)
+def test_what_speaks_for_a_label_and_what_speaks_against_it_differ_for_every_eye(eye: str) -> None:
+    """The colours of the maps of *Why this answer?*, as the scripts have them."""
+    [line] = [one for one in assets.path("kit.js").read_text("utf-8").splitlines() if "v ** 0.8" in one]
+    glow = re.findall(r"(\d+) \+ (\d+) \* v(?: \*\* ([\d.]+))?", line)[:3]
+    stops = re.findall(r"\[(\d+), (\d+), (\d+)\]", assets.path("why_map.js").read_text("utf-8"))[:3]
+    for strength in (0.4, 0.6, 0.8, 1.0):
+        bright = [int(a) + int(b) * strength ** float(power) for a, b, power in glow]
+        blue = [np.interp(strength, [0, 0.6, 1], [float(stop[at]) for stop in stops]) for at in range(3)]
+        one, other = (f"#{''.join(f'{round(part):02x}' for part in parts)}" for parts in (bright, blue))
+        apart = np.linalg.norm(oklab(EYES[eye] @ linear(one)) - oklab(EYES[eye] @ linear(other)))
+        assert apart >= 0.12, f"{one} and {other}"  # twice what two labels' colours have
+
+
 def test_a_label_keeps_its_colour_when_others_are_added_and_no_label_has_its_own() -> None:
     assert [label_colour(n) for n in range(10)] == list(LABEL_COLOURS)
     assert len({label_colour(n) for n in range(30)}) == 30

@@ -69,6 +69,16 @@ def test_shift_adds_a_click_means_one_and_escape_none(page: Page) -> None:
     expect(page.locator(".number")).to_have_count(0)
 
 
+def test_coloured_by_finding_the_legend_names_each_kind_and_selects_it(page: Page, world: World) -> None:
+    page.locator("select").first.select_option("found")
+    expect(page.locator(".entry")).to_have_text(["Nothing found13", "Blurred3"])
+    page.get_by_title("Select these: Blurred").click()
+    expect(page.locator(".number")).to_have_text("3 selected")
+    page.keyboard.press("Delete")
+    page.locator(f"{STAGE}[data-points='13']").wait_for()
+    assert [one["where"] for one in world.state["filters"]] == [{"ids": [1, 2, 3]}]
+
+
 def test_the_picture_under_the_pointer_is_shown_and_deleted_ones_leave_the_map(page: Page) -> None:
     page.mouse.move(*place(page, 1, 1))
     expect(page.locator(".tip img")).to_have_attribute("src", "/api/images/6/thumb")

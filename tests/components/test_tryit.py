@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser import chromium, drop, settled, watched
 from tests.components.conftest import World
-from tests.components.fake import drawn
+from tests.components.fake import LABELS, drawn
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +96,49 @@ def test_a_correction_may_be_a_label_nobody_used_before(page: Page, pictures: li
 def test_a_browser_without_a_camera_gets_a_sentence(page: Page) -> None:
     page.get_by_role("button", name="Photograph").click()
     page.get_by_text("Drop a picture instead.").wait_for()
+
+
+HELD = """() => {
+    const drawn = OffscreenCanvas.prototype.convertToBlob;
+    OffscreenCanvas.prototype.convertToBlob = async function (...options) {
+        const frame = await drawn.apply(this, options);
+        if (window.held) await new Promise((release) => { window.release = release; window.held(); });
+        return frame;
+    };
+}"""  # as soon as there is a `held`, a frame that is drawn says so and waits for `release`
+
+
+def test_the_live_camera_shows_bars_that_follow_every_frame_and_keeps_none(
+    browser: Browser, address: str, world: World
+) -> None:
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with chromium(camera, beside=browser) as photographer, watched(photographer, address) as page:
+        page.add_init_script(f"({HELD})()")
+        asked: list[Request] = []
+        page.on("request", lambda one: asked.append(one) if "/api/predict" in one.url else None)
+        page.goto("/?show=tryit")
+        settled(page)
+        page.get_by_role("button", name="Photograph").click()
+        bars = page.locator(".live-answer .rank")
+        expect(bars).to_have_count(3)
+        expect(bars.locator(".name")).to_have_text(["shirt", *[name for name in LABELS if name != "shirt"][:2]])
+        expect(bars.locator(".share")).to_have_text(["58 %", "25 %", "13 %"])
+        filled = bars.locator("i").evaluate_all("all => all.map((bar) => bar.style.width)")
+        assert [round(float(width.removesuffix("%"))) for width in filled] == [58, 25, 13]
+        expect(page.locator(".live-answer .facts")).to_have_text(re.compile("answers a second. Nothing of it is kept."))
+        world.faults(best="dress")
+        expect(bars.locator(".name").first).to_have_text("dress")
+        kind, *size = world.state["seen"]
+        assert (kind, min(size)) == ("JPEG", 224), "as small as networks look at pictures"
+        page.evaluate("new Promise((held) => { window.held = held; })")  # a frame is drawn, and none is on its way
+        frames = len(asked)
+        assert frames >= 3 and all("keep=no" in one.url for one in asked)
+        page.get_by_role("button", name="Close the camera").click()
+        expect(page.locator("video")).to_have_count(0)
+        expect(page.locator(".answer")).to_have_count(0)
+        page.evaluate("window.release()")
+        page.evaluate("fetch('/fake/state').then((answer) => answer.json())")  # sent after whatever that let go
+        assert len(asked) == frames, "a closed camera asks no more"
 
 
 def test_a_photograph_is_answered(browser: Browser, address: str, world: World) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import drop, settled, watched
 from tests.components.conftest import World
@@ -44,6 +45,30 @@ def page(browser: Browser, address: str, world: World) -> Iterator[Page]:
 
 def browse(page: Page, folder: Path) -> None:
     page.locator("input[webkitdirectory]").set_input_files(folder)
+
+
+@contextmanager
+def interrupted(page: Page) -> Iterator[None]:
+    """What is sent inside is cut short: one batch arrives, the connection is lost, and the page is loaded again."""
+    sent: list[str] = []
+    arrived: list[str] = []
+
+    def only_the_first(route: Route) -> None:
+        sent.append(route.request.url)
+        if len(sent) == 1:
+            route.continue_()
+        else:
+            route.abort()
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.on("response", lambda answer: arrived.append(answer.url) if answer.url.endswith("/batch") else None)
+    page.route("**/batch", only_the_first)
+    yield
+    while not arrived:
+        page.wait_for_timeout(50)
+    page.reload()
+    page.get_by_text("Your upload was interrupted").wait_for()
+    page.unroute("**/batch")
 
 
 def test_a_dropped_folder_keeps_its_labels(page: Page, world: World, folder: Path) -> None:
@@ -132,17 +157,9 @@ def test_a_reload_goes_on_by_itself_or_with_the_same_folder_and_sends_only_the_r
         file = root / f"label {number % 3}" / f"{number}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(f"picture {number}".encode())
-    world.reset(delay_ms=300)
-    page.on("dialog", lambda dialog: dialog.accept())
-    seen: list[str] = []
-    page.on("response", lambda answer: seen.append(answer.url) if answer.url.endswith("/batch") else None)
+    with interrupted(page):
+        browse(page, root)
     browse(page, root)
-    while not seen:
-        page.wait_for_timeout(50)
-    page.reload()
-    page.get_by_text("Your upload was interrupted").wait_for()
-    world.faults()
-    browse(page, tmp_path / "Many")
     page.get_by_text("Add 300 pictures").wait_for()
     assert len(world.state["uploads"]) == 1
     assert set(world.state["arrivals"].values()) == {1}
@@ -153,16 +170,8 @@ def test_another_folder_is_not_mixed_into_an_interrupted_upload(page: Page, worl
         (tmp_path / name / "coat").mkdir(parents=True)
         for number in range(count):
             (tmp_path / name / "coat" / f"{number}.jpg").write_text(f"{name} {number}")
-    world.reset(delay_ms=400)
-    page.on("dialog", lambda dialog: dialog.accept())
-    seen: list[str] = []
-    page.on("response", lambda answer: seen.append(answer.url) if answer.url.endswith("/batch") else None)
-    browse(page, tmp_path / "First")
-    while not seen:
-        page.wait_for_timeout(50)
-    page.reload()
-    page.get_by_text("Your upload was interrupted").wait_for()
-    world.faults()
+    with interrupted(page):
+        browse(page, tmp_path / "First")
     browse(page, tmp_path / "Second")
     page.get_by_text("None of these files is among those that arrived.").wait_for()
     assert not [path for path in world.state["arrivals"] if path.startswith("Second")]

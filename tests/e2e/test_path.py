@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.running.services import LocalServices
 from core.settings import read_settings
 from core.storage import LocalFiles
-from tests.browser import chromium, drop, settled, watched
+from tests.browser import drop, settled, watched
 from tests.worlds import shared_set
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -42,12 +42,6 @@ class Walk:
     home: Path
     folder: Path  # labelled pictures to drop
     held: dict[str, Path]  # label -> a picture that was kept out of the folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +169,7 @@ def test_a_run_goes_on_through_a_reload_and_stop_keeps_its_best_model(page: Page
 
 def test_a_dropped_picture_is_answered_with_its_reasons(page: Page, walk: Walk) -> None:
     visit(page, "/try?dataset=1")
-    drop(page, ".drop", [walk.held["shoes"], walk.held["pants"]])
+    drop(page, '[aria-label="Drop or paste pictures"]', [walk.held["shoes"], walk.held["pants"]])
     expect(page.locator(".verdict h3")).to_have_count(2)
     assert set(page.locator(".verdict h3").all_inner_texts()) == {"shoes", "pants"}
     expect(page.locator(".answer canvas.heat").first).to_be_visible()
@@ -186,7 +180,7 @@ def test_a_dropped_picture_is_answered_with_its_reasons(page: Page, walk: Walk) 
 def test_a_correction_is_learned_within_seconds_and_becomes_data(page: Page, walk: Walk) -> None:
     instant = page.request.get(f"{walk.address}/api/datasets/1/instant").json()
     visit(page, f"/try?dataset=1&model={instant['model_id']}")
-    drop(page, ".drop", [walk.held["hat"]])
+    drop(page, '[aria-label="Drop or paste pictures"]', [walk.held["hat"]])
     said = page.locator(".verdict h3").inner_text()
     other = next(label for label in LABELS if label != said)
     page.get_by_text("That\u2019s wrong").click()
@@ -222,6 +216,24 @@ def test_the_downloaded_model_gives_the_apps_answers(page: Page, walk: Walk, tmp
             (plain,) = session.run(["probabilities"], {"image": pixels[None]})
             differences = [abs(said[label] - plain[0][i]) for i, label in enumerate(labels)]
             assert max(differences) <= 0.001
+
+
+def test_many_answers_become_data_and_the_flip_board_shows_what_they_brought(page: Page, walk: Walk) -> None:
+    instant = page.request.get(f"{walk.address}/api/datasets/1/instant").json()
+    visit(page, f"/try?dataset=1&model={instant['model_id']}")
+    drop(page, '[aria-label="Drop many pictures"]', list(walk.held.values()))
+    page.get_by_text("4 pictures answered.").wait_for()
+    page.get_by_role("button", name="Choose all that match").click()
+    page.get_by_role("button", name="Right: add them").click()
+    page.get_by_text(re.compile("Taking 4 pictures in ")).wait_for()
+    page.get_by_text("Show which").click()
+    page.get_by_text("Flip board").first.wait_for()
+    page.get_by_role("button", name="Go back to the model before").click()
+    page.get_by_text("Taken back: the model is as it was before").wait_for()
+    again = page.request.get(f"{walk.address}/api/datasets/1/instant").json()
+    assert again["revision"] > instant["revision"]
+    visit(page, "/datasets?dataset=1")
+    page.get_by_text("197 pictures").first.wait_for()
 
 
 def _models(walk: Walk) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Page
 from core.running.services import LocalServices
 from core.settings import read_settings
 from core.storage import LocalFiles, open_store
-from core.studio import Where
-from tests.browser import chromium, drop, free_port, settled, watched
+from core.stores import Where
+from tests.browser import drop, free_port, settled, watched
 from tests.e2e.cable import Cable
 from tests.worlds import png
 
@@ -58,12 +58,6 @@ class Darkroom:
     @property
     def rss_mb(self) -> float:
         return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

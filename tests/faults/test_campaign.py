@@ -23,6 +23,12 @@ ACTIVE = (RunState.STARTING, RunState.RUNNING)
 SPEC = TrainingSpec(
     "digit-cnn", 4, {"batch_size": 4, "threads": 1, "seed": 3, "patience": 0, "ema": 0.9, "augmentation": "light"}
 )
+# Its body begins with what the package knows: first the head alone learns, then all but the first stages.
+FROZEN = TrainingSpec(
+    "efficientnet-lite0",
+    3,
+    {"side": 64, "batch_size": 8, "threads": 1, "seed": 3, "ema": 0.9, "warm_start": False, "freeze_epochs": 1},
+)
 CLOCKED = ("images_per_s", "memory_mb", "utilisation")
 
 
@@ -78,7 +84,7 @@ class Nursery:
 
     def _read(self) -> str:
         assert self._process.stdout
-        assert select.select([self._process.stdout], [], [], 120)[0], "the nursery does not answer"
+        assert select.select([self._process.stdout], [], [], 600)[0], "the nursery does not answer"
         return self._process.stdout.readline().strip()
 
 
@@ -95,17 +101,29 @@ def rows(lab: Lab, run_id: int) -> list[Metric]:
     return [metric for metric in lab.store.runs.metrics(run_id) if metric.key not in CLOCKED]
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
-def test_kills_at_random_moments_change_neither_weights_nor_curve(kills: int, nursery: Nursery) -> None:
-    """How the 200 went stands in docs/decisions.md."""
+LONG = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "kills"),
+    [
+        pytest.param(SPEC, 5, id="5"),
+        pytest.param(SPEC, 200, marks=LONG, id="200"),
+        pytest.param(FROZEN, 60, marks=LONG, id="60 with frozen stages"),
+    ],
+)
+def test_kills_at_random_moments_change_neither_weights_nor_curve(
+    spec: TrainingSpec, kills: int, nursery: Nursery
+) -> None:
+    """How the long ones went stands in docs/decisions.md."""
     lab, chance = nursery.lab, random.Random(11)
     where = lab.dataset()
-    unbroken = lab.store.runs.submit(*where, "unbroken", SPEC).id
+    unbroken = lab.store.runs.submit(*where, "unbroken", spec).id
     nursery.begin(unbroken)
     assert not nursery.killed(unbroken, 120)
     weights, curve, done = lab.weights(unbroken), rows(lab, unbroken), 0
     while done < kills:
-        run_id = lab.store.runs.submit(*where, "broken", SPEC).id
+        run_id = lab.store.runs.submit(*where, "broken", spec).id
         nursery.begin(run_id)
         while nursery.killed(run_id, chance.uniform(0, nursery.length_s) if done < kills else 120):
             done += 1

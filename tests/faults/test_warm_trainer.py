@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
+import psutil
+import pytest
+
 from core.records import RunState
 from core.running import handles
 from core.running.engine import WAIT
+from core.trainer import LOADING_NICENESS, NICENESS
 from tests.faults.lab import SHORT, Lab
 
 
@@ -35,6 +42,24 @@ def test_a_trainer_that_waits_serves_the_next_attempt_and_its_death_harms_nothin
     alone = lab.submit(pictures, SHORT)
     assert lab.weights(alone) == cold
     assert (lab.run(alone).attempt, lab.run(alone).crash_count, lab.run(alone).state) == (1, 0, RunState.SUCCEEDED)
+
+
+def niceness(pid: int) -> set[int]:
+    """Of its threads."""
+    return {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in psutil.Process(pid).threads()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux only")
+def test_while_it_loads_it_steps_back_and_only_then(lab: Lab) -> None:
+    lab.services.wake()
+    lab.services.expect_training()
+    lab.until(lambda: waiting(lab), "a trainer waits")
+    pid = waiting(lab)
+    assert pid
+
+    lab.until(lambda: LOADING_NICENESS in niceness(pid), "it loads")
+    assert os.getpriority(os.PRIO_PROCESS, pid) == NICENESS, "the thread that will train"
+    lab.until(lambda: LOADING_NICENESS not in niceness(pid), "everything is loaded")
 
 
 def test_it_leaves_when_there_is_no_scheduler_any_more(lab: Lab) -> None:

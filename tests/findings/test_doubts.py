@@ -8,7 +8,8 @@ from safetensors.numpy import save_file
 from core import datasets, estimates, findings, runs
 from core.architectures import get as card
 from core.records import Metric
-from core.studio import Change, Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 from tests.pages.conftest import add, add_model
 
 
@@ -73,6 +74,7 @@ def test_an_estimate_is_measured_once_a_run_has_said_its_speed(studio: Studio) -
     assert attempt is not None
     studio.store.runs.beat(run.id, attempt, "host:1:1", 1, 40, 0, [Metric(1, "images_per_s", 4.0)])
     after = estimates.estimate(card("mlp"), 40, 10, estimates.speeds(studio))
+    assert before.seconds and after.seconds
     assert after.measured and after.seconds - before.seconds > 90  # 400 pictures at 4 a second
 
 

@@ -7,7 +7,8 @@ import pytest
 from core import datasets, findings
 from core.errors import NotFound, Refused
 from core.records import FindingKind, Split
-from core.studio import Change, Studio
+from core.stores import Change
+from core.studio import Studio
 from tests.findings.world import World, scene
 
 

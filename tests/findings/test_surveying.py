@@ -6,16 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageFilter
 
 from core import datasets, findings, surveys, uploads
-from core.findings import labelled
+from core.findings import labelled, twinned
+from core.findings.material import Material
+from core.index.twins import Pair
 from core.records import FindingKind, Split
-from core.studio import Change, Studio, Where
+from core.stores import Change, Where
+from core.studio import Studio
 from core.surveyor import KINDS, Surveyor
 from tests.findings.world import World, scene
-from tests.pages.conftest import add_model
+from tests.pages.conftest import add, add_model
 
 
 @pytest.fixture
@@ -145,6 +149,24 @@ def test_a_label_that_the_instant_model_finds_wrong_is_a_suspect_until_it_is_put
     assert [one.key for one in world.open()] == [suspect.key], "undone: it is open again, without a new survey"
 
 
+def test_a_picture_unlike_the_rest_is_named_and_no_other(studio: Studio) -> None:
+    world, rng = World(studio), np.random.default_rng(0)
+
+    def near(direction: int, many: int) -> NDArray[np.float32]:
+        found = rng.normal(0, 0.4 / np.sqrt(1280), (many, 1280)).astype(np.float32)
+        found[:, direction] += 1
+        return found
+
+    world.add([scene(seed) for seed in range(30)], "cat", vectors=near(0, 30))
+    world.add([scene(seed) for seed in range(30, 60)], "dog", vectors=near(1, 30))
+    (stranger,) = world.add([scene(60)], "dog", vectors=rng.normal(0, 1, (1, 1280)).astype(np.float32))
+    assert world.survey() == {"outlier": 1}
+    (found,) = world.open(FindingKind.OUTLIER)
+    assert found.images == (stranger,) and found.sentence.startswith("Unlike the rest: nothing else")
+    findings.act(studio, world.dataset_id, "remove", [found.key])
+    assert stranger not in world.images()
+
+
 def test_what_gives_a_label_away_is_named(studio: Studio) -> None:
     world = World(studio)
     world.add([brighter(brighter(brighter(scene(seed)))) for seed in range(30)], "cat")
@@ -152,6 +174,17 @@ def test_what_gives_a_label_away_is_named(studio: Studio) -> None:
     world.survey()
     found = world.open(FindingKind.SHORTCUT)
     assert found and "how light or dark the picture is" in found[0].sentence
+
+
+def test_a_label_of_one_kind_of_file_among_mixed_ones_is_named(studio: Studio) -> None:
+    """Nothing tells it by its files alone, as half of the others are of that kind; but the other half is given away."""
+    world = World(studio)
+    world.add([scene(seed) for seed in range(30)], "cat", format="PNG")
+    world.add([scene(seed) for seed in range(30, 45)], "dog", format="PNG")
+    world.add([scene(seed) for seed in range(45, 60)], "dog", format="JPEG")
+    world.survey()
+    (found,) = world.open(FindingKind.SHORTCUT)
+    assert found.sentence.startswith("100\u00a0% of “cat” are PNG files, of the others only 50\u00a0%.")
 
 
 def test_pictures_without_a_label_are_compared_but_never_judged(studio: Studio) -> None:
@@ -191,6 +224,15 @@ def test_a_finding_closes_when_its_pictures_change_anywhere_else(world: World) -
     assert len(world.open()) == 1
     datasets.change(world.studio, world.dataset_id, "delete", [Change(copy, deleted=True)])
     assert world.open() == []
+
+
+def test_each_group_is_as_alike_as_its_own_pairs_however_many_there_are(studio: Studio) -> None:
+    dataset_id = add(studio, "Films", {"a": 64})
+    images = studio.store.images.page(dataset_id, Where(order="oldest"), 0, 64)
+    material = Material(datasets.get(studio, dataset_id), images, [], [None] * 64, np.zeros(64, np.int64))
+    film = [Pair(at, at + 1, 0.75) for at in range(59)]
+    found = twinned.groups(material, [*film, Pair(60, 61, 1.0), Pair(60, 62, 0.5)], range(64))
+    assert [(len(one.images), one.score) for one in found] == [(60, 0.75), (3, 0.75)]
 
 
 def test_hundreds_of_frames_of_one_scene_are_one_finding(studio: Studio) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from core.findings.surveying import survey
 from core.imaging.measuring import measure
 from core.imaging.renditions import INPUT_SIDE, THUMB_SIDE, fitted, squash
 from core.records import Finding, FindingKind, Image, PictureFacts, Split
-from core.studio import NewImage, Studio, Where
+from core.stores import NewImage, Where
+from core.studio import Studio
 
 
 @cache
@@ -41,8 +43,14 @@ class World:
         self._made = 0
 
     def add(
-        self, pictures: Sequence[Picture.Image], label: str | None, split: Split = Split.AUTO, format: str = "JPEG"
+        self,
+        pictures: Sequence[Picture.Image],
+        label: str | None,
+        split: Split = Split.AUTO,
+        format: str = "JPEG",
+        vectors: NDArray[np.float32] | None = None,
     ) -> list[int]:
+        """`vectors`: other ones than those that the pictures' own looks give."""
         new, facts, minis = [], {}, []
         for picture in pictures:
             self._made += 1
@@ -54,7 +62,8 @@ class World:
         first = self.studio.store.vectors.next_row()
         outcome = self.studio.store.images.add(self.dataset_id, new, "ann", "Added pictures")
         self.studio.store.facts.put(facts)
-        self.studio.vectors.append(first, np.array(minis, np.float32) @ self._map)
+        own = np.array(minis, np.float32) @ self._map
+        self.studio.vectors.append(first, own if vectors is None else vectors)
         self.studio.store.vectors.put({one.sha256: first + at for at, one in enumerate(new)})
         return list(outcome.changed)
 

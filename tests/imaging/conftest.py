@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +68,8 @@ class Gauge:
         """(answer, seconds of processor time, MB above idle at the peak)."""
         Path(f"/proc/{self.child.pid}/clear_refs").write_text("5")  # forgets the peak
         before = self._cpu_s()
-        self.child.send(request, None, time.monotonic() + 60)
-        answer, _ = self.child.receive(time.monotonic() + 60)
+        self.child.send(request, None, 60)
+        answer, _ = self.child.receive(60)
         return answer, self._cpu_s() - before, self._status_mb("VmHWM") - self.idle_mb
 
     def _status_mb(self, key: str) -> float:

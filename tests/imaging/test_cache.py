@@ -14,7 +14,7 @@ from core.errors import DiskFull
 from core.imaging import cache as cache_module
 from core.imaging.cache import open_cache
 from core.imaging.pool import DecoderPool
-from core.studio import Pixels
+from core.ports import Pixels
 
 SIDE = 8
 Sources = list[tuple[str, Path]]

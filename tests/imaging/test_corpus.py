@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.imaging.pool import DecoderPool
-from core.studio import Checked
+from core.ports import Checked
 from tests.imaging.conftest import Corpus, Gauge, Row
 
 KINDS = {

@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.errors import Refused
 from core.imaging.pool import DecoderPool
-from core.studio import Pixels
+from core.ports import Pixels
 
 CORNERS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "white": (250, 250, 250)}
 
@@ -106,7 +106,7 @@ def test_a_copy_of_an_accepted_picture_is_made_on_the_way_and_none_of_a_refused_
     bad.write_bytes(b"no picture")
     copies = {good: tmp_path / "copy of good", bad: tmp_path / "copy of bad"}
     found = {one.source: one.accepted for one in pool.check([good, bad], copies)}
-    assert found == {copies[good]: True, copies[bad]: False}
+    assert found == {good: True, bad: False}
     assert copies[good].read_bytes() == good.read_bytes()
     assert not copies[bad].exists()
 

@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from core.errors import Refused, Unavailable
+from core.imaging import groups, process
 from core.imaging import pool as pool_module
-from core.imaging import process
 from core.imaging.pool import DecoderPool
-from core.studio import Decoder
+from core.ports import Decoder
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,34 +94,48 @@ def test_a_killed_child_is_replaced_and_every_picture_gets_its_verdict(pictures:
         assert all(answer.accepted for answer in found)
 
 
+def stand_in(monkeypatch: pytest.MonkeyPatch, picture: Path, first: str) -> None:
+    """Children that do that `first`, before they read that picture."""
+    program = picture.parent / "stand_in.py"
+    program.write_text(
+        textwrap.dedent(f"""
+        import os, signal, sys, time
+        sys.path.insert(0, {str(ROOT)!r})
+        from core.imaging import child
+        read = child.read_source
+        def read_source(path, limit_bytes):
+            if path.endswith({picture.name!r}):
+                {first}
+            return read(path, limit_bytes)
+        child.read_source = read_source
+        child.main()
+        """)
+    )
+    monkeypatch.setattr(process, "COMMAND", (str(program),))
+
+
 @pytest.mark.parametrize("blow", ["SEGV", "KILL", "STOP", "XCPU"])
 def test_a_picture_that_kills_or_stops_its_child_is_refused_alone(
     blow: str, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = pictures[7]
     poison.write_bytes(b"poison")
-    stand_in = pictures[0].parent / "poisoned_child.py"
-    stand_in.write_text(
-        textwrap.dedent(f"""
-        import os, signal, sys
-        sys.path.insert(0, {str(ROOT)!r})
-        from core.imaging import child
-        read = child.read_source
-        def read_source(path, limit_bytes):
-            if path.endswith({poison.name!r}):
-                os.kill(os.getpid(), signal.SIG{blow})
-            return read(path, limit_bytes)
-        child.read_source = read_source
-        child.main()
-        """)
-    )
-    monkeypatch.setattr(process, "COMMAND", (str(stand_in),))
-    with DecoderPool(children=2, wall_s=3.0) as pool:
+    stand_in(monkeypatch, poison, f"os.kill(os.getpid(), signal.SIG{blow})")
+    with DecoderPool(children=2, idle_s=3.0) as pool:
         found = {answer.source: answer for answer in pool.check(pictures)}
     assert [path for path, answer in found.items() if not answer.accepted] == [poison]
     assert found[poison].kind == "too_costly" and found[poison].reason.endswith(".")
     assert len(found) == len(pictures)
     assert not Path(f"{poison}.thumb").exists()
+
+
+@needs_proc
+def test_a_picture_is_waited_for_as_long_as_its_child_works_on_it(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, pictures[7], "while time.process_time() < 2: pass")
+    with DecoderPool(children=1, idle_s=0.5) as pool:
+        assert all(answer.accepted for answer in pool.check(pictures))
 
 
 def test_a_program_that_does_not_start_is_told_and_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +181,7 @@ def test_endless_sources_take_bounded_memory(pictures: list[Path]) -> None:
         answers = pool.check(endless())
         for _ in range(10):
             next(answers)
-        assert drawn <= 10 + pool_module.AHEAD * 2
+        assert drawn <= 10 + pool_module.AHEAD * 2 * groups.GROUP_FILES
         answers.close()  # type: ignore[attr-defined]
         assert pool.pixels(jpeg()).shape == (40, 60, 3)
 
@@ -243,7 +257,8 @@ def test_a_child_is_renewed_now_and_then(pictures: list[Path], monkeypatch: pyte
             super().__init__(limit_bytes, cpu_s)
             started.append(self.pid)
 
-    monkeypatch.setattr(pool_module, "JOBS_PER_CHILD", 20)
+    monkeypatch.setattr(pool_module, "PICTURES_PER_CHILD", 20)
+    monkeypatch.setattr(groups, "GROUP_FILES", 1)
     monkeypatch.setattr(pool_module, "ChildProcess", Counted)
     with DecoderPool(children=1) as pool:
         assert all(answer.accepted for answer in pool.check(pictures))

@@ -13,8 +13,8 @@ import pytest
 from core.imaging.pool import DecoderPool
 from core.index.backbone import SIDE, Backbone
 from core.index.instant import Integers, fit, softmax
+from core.ports import Vectors
 from core.settings import Settings
-from core.studio import Vectors
 from tests.worlds import shared_set
 
 BACKBONE = Settings(Path()).backbone_path

@@ -8,11 +8,11 @@ import pytest
 from core import enough
 from core.enough import Advice, Enough
 from core.errors import Refused
-from core.index import learning_curve
+from core.index import gains, learning_curve
 from core.index.advising import work_out
 from core.index.instant import Integers
+from core.ports import Vectors
 from core.records import Survey
-from core.studio import Vectors
 
 
 def clouds(counts: list[int], modes: list[int], spread: float, seed: int = 0) -> tuple[Vectors, Integers]:
@@ -37,6 +37,24 @@ def test_the_label_with_many_faces_is_the_one_that_more_pictures_are_wanted_of()
     verdicts = {one.label: one for one in found.advice}
     assert verdicts["scratched"].gain[1] > verdicts["plain"].gain[1]
     assert found.advice[0].label == "scratched"
+
+
+def test_a_rare_label_of_a_model_that_errs_is_asked_for() -> None:
+    found = work_out(*clouds([8, 100, 100], [25, 25, 25], 0.5), ["rare", "a", "b"])
+    first = found.advice[0]
+    assert (first.label, first.verdict) == ("rare", "more") and first.gain[0] > 0
+    assert found.sentence.startswith("5 more of “rare”")
+
+
+def test_the_more_pictures_there_are_the_narrower_is_the_interval() -> None:
+    few, many = (gains.of_label(np.full((4, 4), 0.02), np.full(4, count), 0) for count in (20, 320))
+    assert few[2] - few[0] > 1.9 * (many[2] - many[0]) and many[1] == pytest.approx(few[1], abs=1e-3)
+
+
+def test_a_label_missed_more_often_than_it_is_taken_by_mistake_gains_more() -> None:
+    mistakes = np.array([[0.3, 0.1, 0.1], [0.0, 0.2, 0.05], [0.0, 0.05, 0.2]])
+    missed, other, _ = (gains.of_label(mistakes, np.full(3, 50), at)[1] for at in range(3))
+    assert missed > 0.01 and missed > other
 
 
 def test_labels_that_nothing_tells_apart_get_no_promise() -> None:
@@ -71,8 +89,7 @@ def test_a_power_law_is_found_again() -> None:
     pictures = np.array([50.0, 100.0, 200.0, 400.0])
     errors = 0.05 + 2.0 * pictures**-0.6
     right = np.tile(1 - errors, (8, 1)) + np.random.default_rng(0).normal(0, 1e-4, (8, 4))
-    none = np.zeros((0, 0))
-    law = learning_curve.law(learning_curve.Measured(pictures, right, none, none, 400))
+    law = learning_curve.law(learning_curve.Measured(pictures, right, np.zeros((0, 0)), 400))
     expected = 1 - (0.05 + 2.0 * 800**-0.6)
     assert abs(float(np.median(law.right(np.array([800.0])))) - expected) < 0.01
 
@@ -102,9 +119,15 @@ def test_a_survey_gives_back_what_was_worked_out() -> None:
             Advice("", 90, "finished", 20, (0, 0, 0)),
             "More pictures as they come, of whatever label, would hardly help.",
         ),
-        (Advice("", 90, "unclear", 20, (0, 0, 0)), "What more pictures as they come would give, nobody can tell yet."),
+        (
+            Advice("", 90, "unclear", 20, (-0.004, 0.01, 0.024)),
+            "any label: cannot tell yet; 20 more could give anything from \N{MINUS SIGN}0.4 to +2.4 points.",
+        ),
         (Advice("ok", 30, "finished", 20, (0.0, 0.0, 0.0)), "“ok” is finished: more of it would hardly help."),
-        (Advice("ok", 30, "unclear", 20, (0.0, 0.0, 0.0)), "“ok”: cannot tell yet; the measurements disagree."),
+        (
+            Advice("ok", 30, "unclear", 20, (-0.01, 0.0, 0.01)),
+            "“ok”: cannot tell yet; 20 more could give anything from \N{MINUS SIGN}1.0 to +1.0 points.",
+        ),
     ],
 )
 def test_each_advice_is_a_sentence(advice: Advice, said: str) -> None:

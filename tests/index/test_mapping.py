@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import threading
 
 import numpy as np
 import pytest
 
-from core import maps, surveys
+from core import findings, maps, surveys
 from core.index import mapping
+from core.index.mapping import Floats
 from core.index.vector_file import WIDTH
-from core.records import Split, Survey
-from core.studio import Change, NewImage, Studio, Where
-from core.surveyor import Surveyor
+from core.jobs import Interrupted
+from core.records import FindingKind, Found, Split, Survey
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
+from core.surveyor import UNFORESEEN, Surveyor
 
 GROUPS = 4
 
@@ -123,7 +127,7 @@ def test_the_browser_gets_every_live_point_with_its_label_of_now(studio: Studio,
     (length,) = struct.unpack("<I", content[:4])
     head = json.loads(content[4 : 4 + length])
     n = head["points"]
-    assert (n, len(content)) == (119, 4 + length + 12 * 119)
+    assert (n, len(content)) == (119, 4 + length + 13 * 119)
     ids = np.frombuffer(content, "<u4", n, 4 + length)
     label, split = (np.frombuffer(content, kind, n, 4 + length + at * n) for kind, at in (("<u2", 8), ("u1", 10)))
     assert first.id not in ids
@@ -132,6 +136,68 @@ def test_the_browser_gets_every_live_point_with_its_label_of_now(studio: Studio,
     names = [one["name"] for one in head["labels"]]
     third = studio.store.images.get(int(ids[at + 1]))
     assert names[label[at + 1] - 1] == third.label
+
+
+def test_a_map_that_nobody_wants_any_more_is_left_in_the_middle_of_a_stage(
+    studio: Studio, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    class Endless:
+        def __init__(self, **_dials: object) -> None: ...
+
+        def fit_transform(self, parts: Floats) -> Floats:
+            begun.set()
+            end.wait()
+            return parts[:, :2]
+
+    monkeypatch.setattr("sklearn.manifold.TSNE", Endless)
+    dataset = studio.store.datasets.get(dataset_id)
+    studio.store.datasets.mark_fitted(dataset_id, dataset.labels_revision)
+    surveys.latest(studio, dataset_id, maps.KIND)
+    surveyor = Surveyor(studio, {maps.KIND: mapping.compute})
+
+    def stop() -> None:
+        begun.wait()
+        surveyor.stopped = True
+
+    threading.Thread(target=stop, daemon=True).start()
+    with pytest.raises(Interrupted):
+        surveyor.tick()
+    end.set()
+    assert surveys.latest(studio, dataset_id, maps.KIND).pending, "the next surveyor draws it"
+
+
+def test_what_fails_in_a_stage_is_told_as_ever(
+    studio: Studio, dataset_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sklearn.manifold.TSNE.fit_transform", lambda *_: 1 / 0)
+    assert mapped(studio, dataset_id).problem == UNFORESEEN
+
+
+def test_a_point_says_the_worst_that_was_found_of_its_picture(studio: Studio, dataset_id: int) -> None:
+    mapped(studio, dataset_id)
+    first, second, third, *_ = studio.store.images.page(dataset_id, Where(order="oldest"), 0, 9)
+    found = [
+        Found(FindingKind.SHORTCUT, "a", 1.0, "s", (third.id,)),
+        Found(FindingKind.NEAR, "b", 1.0, "s", (first.id, second.id)),
+        Found(FindingKind.SUSPECT, "c", 1.0, "s", (second.id,)),
+    ]
+    states = {one.id: (one.label_id, one.split) for one in (first, second, third)}
+    tag = maps.tag(studio, dataset_id)
+    studio.store.findings.replace(dataset_id, found, states)
+
+    def said() -> list[str]:
+        content = maps.packed(studio, dataset_id)
+        (length,) = struct.unpack("<I", content[:4])
+        head = json.loads(content[4 : 4 + length])
+        last = np.frombuffer(content[-head["points"] :], np.uint8)
+        return [["", *head["kinds"]][place] for place in last]
+
+    assert said() == ["Near-duplicates", "Labels in doubt", *[""] * 118], "of labels nothing is said here"
+    findings.ignore(studio, dataset_id, ["c"])
+    assert maps.tag(studio, dataset_id) != tag
+    assert said()[:2] == ["Near-duplicates", "Near-duplicates"]
 
 
 def test_old_maps_leave_no_files_behind(studio: Studio, dataset_id: int) -> None:

@@ -8,8 +8,10 @@ import pytest
 from core.errors import NotFound
 from core.index.neighbours import Neighbours
 from core.index.vector_file import WIDTH
+from core.ports import Vectors
 from core.records import Split
-from core.studio import Change, NewImage, Studio, Vectors
+from core.stores import Change, NewImage
+from core.studio import Studio
 
 
 def direction(angle: float) -> Vectors:

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import StudioError
 from core.index.vector_file import ROW_BYTES, WIDTH, LocalVectorFile
-from core.studio import Vectors
+from core.ports import Vectors
 
 
 def some(*values: float) -> Vectors:
@@ -70,3 +70,16 @@ def test_what_was_read_does_not_change_when_the_file_does(path: Path) -> None:
     before = file.read([0])
     file.append(0, some(2))
     np.testing.assert_array_equal(before, some(1))
+
+
+def test_a_product_is_that_of_the_rows_asked_for_wherever_they_lie(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.index.vector_file.BLOCK", 16)
+    rng = np.random.default_rng(0)
+    content, matrix = rng.normal(0, 1, (200, WIDTH)).astype(np.float32), rng.normal(0, 1, (WIDTH, 3)).astype(np.float32)
+    file = LocalVectorFile(path)
+    file.append(0, content)
+    for rows in (range(200), range(40, 90), rng.permutation(200), rng.integers(0, 200, 30), [199, 0, 7, 7], []):
+        wanted = [int(row) for row in rows]
+        np.testing.assert_allclose(file.times(wanted, matrix), content[wanted] @ matrix, rtol=1e-4, atol=1e-4)
+    with pytest.raises(StudioError):
+        file.times([200], matrix)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
-from core.learning.augment import CHANCES, STRENGTHS, as_input, chances, vary
+from core.learning.augment import CHANCES, STRENGTHS, Strength, as_input, as_planes, chances, vary
 
 
 def chance(indices: list[int], seed: int = 0, epoch: int = 0) -> torch.Tensor:
@@ -29,9 +30,10 @@ def test_chances_are_spread_evenly() -> None:
 @pytest.mark.parametrize("strength", STRENGTHS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_varied_picture_is_another_picture_within_the_same_range(strength: str, channels: int) -> None:
-    inputs = torch.rand(6, channels, 20, 20) * 2 - 1
+    planes = torch.rand(6, channels, 20, 20) * 255
+    inputs = planes / 127.5 - 1
 
-    varied = vary(inputs, STRENGTHS[strength], mirror=True, chance=chance(list(range(6))))
+    varied = vary(planes, STRENGTHS[strength], mirror=True, chance=chance(list(range(6))))
 
     assert varied.shape == inputs.shape
     assert varied.min() >= -1 and varied.max() <= 1
@@ -40,17 +42,42 @@ def test_a_varied_picture_is_another_picture_within_the_same_range(strength: str
 
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_how_a_picture_is_varied_does_not_depend_on_its_batch(strength: str) -> None:
-    inputs = torch.rand(4, 3, 20, 20) * 2 - 1
-    together = vary(inputs, STRENGTHS[strength], True, chance([5, 6, 7, 8]))
+    planes = torch.rand(4, 3, 20, 20) * 255
+    together = vary(planes, STRENGTHS[strength], True, chance([5, 6, 7, 8]))
 
-    alone = vary(inputs[2:3], STRENGTHS[strength], True, chance([7]))
+    alone = vary(planes[2:3], STRENGTHS[strength], True, chance([7]))
 
     assert torch.equal(together[2:3], alone)
 
 
+@pytest.mark.parametrize("grey", [True, False])
+def test_a_picture_varied_by_nothing_is_the_picture_as_it_is_checked(grey: bool) -> None:
+    pixels = torch.randint(0, 256, (3, 20, 20, 3), dtype=torch.uint8)
+    nothing = Strength(crop=1, turn=0, light=0, colour=0, erase=0)
+
+    varied = vary(as_planes(pixels, grey), nothing, mirror=False, chance=chance([1, 2, 3]))
+
+    assert torch.allclose(varied, as_input(pixels, grey), atol=1e-4)
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_a_picture_is_looked_at_where_torchs_own_grid_looks(mirror: bool) -> None:
+    planes, drawn = torch.rand(5, 1, 20, 20) * 255, chance([1, 2, 3, 4, 5])
+    moved = Strength(crop=0.6, turn=0.3, light=0, colour=0, erase=0)
+    u = drawn * 2 - 1
+    scale, sign = 1 - 0.4 * drawn[:, 0], torch.where((drawn[:, 3] < 0.5) & mirror, -1.0, 1.0)
+    cos, sin = torch.cos(u[:, 2] * 0.3) * scale, torch.sin(u[:, 2] * 0.3) * scale
+    across = (1 + 0.04 * u[:, 1]) * sign
+    rows = [cos * across, -sin, u[:, 4] * (1 - scale), sin * across, cos, u[:, 5] * (1 - scale)]
+    grid = functional.affine_grid(torch.stack(rows, 1).view(5, 2, 3), [5, 1, 20, 20], align_corners=False)
+    wanted = functional.grid_sample(planes / 127.5 - 1, grid, padding_mode="reflection", align_corners=False)
+
+    assert torch.allclose(vary(planes, moved, mirror, drawn), wanted, atol=1e-4)
+
+
 def test_a_picture_is_mirrored_only_where_the_recipe_allows_it() -> None:
-    left = torch.full((40, 3, 16, 16), -1.0)
-    left[..., :8] = 1.0  # bright on the left
+    left = torch.zeros(40, 3, 16, 16)
+    left[..., :8] = 255.0  # bright on the left
 
     def bright_on_the_right(mirror: bool) -> int:
         varied = vary(left, STRENGTHS["light"], mirror, chance(list(range(40))))

@@ -23,7 +23,7 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("name", [card.name for card in ARCHITECTURES])
+@pytest.mark.parametrize("name", [card.name for card in ARCHITECTURES if not card.timm])
 def test_the_exported_file_answers_as_the_network_does(name: str) -> None:
     recipe = sets.recipe(name, activation="sigmoid" if name == "mlp" else "relu")
     network = build(name, 3, recipe).eval()
@@ -37,7 +37,7 @@ def test_the_exported_file_answers_as_the_network_does(name: str) -> None:
 
     with torch.inference_mode():
         _, vector, maps = network.answer(inputs)
-    assert np.abs(answers[0] - predict(network, recipe, pixels, np.arange(5))).max() <= 1e-4
+    assert np.abs(answers[0] - predict(network, recipe, pixels, np.arange(5))[0]).max() <= 1e-4
     assert np.allclose(answers[1], vector.numpy(), atol=1e-3)
     assert np.allclose(answers[2], maps.numpy(), atol=1e-3)
     assert answers[0].std() > 0.05

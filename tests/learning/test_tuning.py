@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,26 @@ def test_what_a_person_chose_stays(tmp_path: Path) -> None:
     assert {tried.precision for tried in tuned(tmp_path, precision="fp32").tried} == {"fp32"}
 
 
-def test_many_cores_are_also_tried_by_half(tmp_path: Path) -> None:
+@pytest.fixture
+def slowed_by_company(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Four threads take twice as long as two."""
     before = torch.get_num_threads()
-    try:
-        assert {tried.threads for tried in tuned(tmp_path, threads=4).tried} == {4, 2}
-    finally:
-        torch.set_num_threads(before)
+    monkeypatch.setattr(tuning._Trials, "_step", lambda *_: (1.0, float(torch.get_num_threads())))
+    yield
+    torch.set_num_threads(before)
+
+
+def test_many_cores_are_also_tried_by_half(slowed_by_company: None, tmp_path: Path) -> None:
+    found = tuned(tmp_path, threads=4)
+
+    assert {tried.threads for tried in found.tried} == {4, 2} and found.recipe.threads == 2
+
+
+def test_threads_that_a_person_chose_stay_though_fewer_are_known_to_be_faster(
+    slowed_by_company: None, tmp_path: Path
+) -> None:
+    assert tuned(tmp_path, threads=4).recipe.threads == 2
+    assert tuned(tmp_path, threads=4, chosen=("threads",)).recipe.threads == 4
 
 
 def test_a_short_run_is_not_tuned_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,16 @@
-"""A training to be killed: `python -m tests.learning.victim FOLDER`. Says each event, at last what came of it."""
+"""A training, killed again and again: `python -m tests.learning.victim FOLDER MOST...`.
+
+Torch is loaded once; each attempt is a fork. After MOST events it stands still, so that on no machine does it come to
+its end; shortly before that it is killed, wherever it is. One more goes on to the end. Says at which step each of them
+began, at last what came of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,8 +18,11 @@ import torch
 
 from core.learning import loop
 from core.learning.checkpoint import Checkpoints
+from core.learning.events import Prepared
 from core.recipe import Recipe
 from tests.learning import sets
+
+AHEAD = 3  # events that a killed training may be further than was heard of it
 
 
 def recipe() -> Recipe:
@@ -34,14 +45,40 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def main(folder: Path) -> None:
+def attempt(folder: Path, most: int | None) -> int:
+    """Trains, and is killed within the last events of `most`. Gives the step it began at."""
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reads)
+        train(folder, most, writes)
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads, "rb") as told:
+        began = int(told.readline())
+        events = list(itertools.islice(told, most and most - AHEAD))
+        if most is not None:
+            assert len(events) == most - AHEAD, "it has ended"
+            os.kill(pid, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (0 if most is None else -signal.SIGKILL)
+    return began
+
+
+def train(folder: Path, most: int | None, tell: int) -> None:
+    for number, event in enumerate(sets.training(folder, recipe())):
+        os.write(tell, f"{event.resumed_at if isinstance(event, Prepared) else number}\n".encode())
+        if number == most:
+            signal.pause()
+
+
+def main(folder: Path, lengths: list[int]) -> None:
     loop.SAY_S = loop.SAVE_STEP_S = loop.SAVE_EPOCH_S = 0.0
     loop.SAVE_COST = 0
-    for event in sets.training(folder, recipe()):
-        sys.stdout.write(f"{event}\n")
+    for most in (*lengths, None):
+        sys.stdout.write(f"{attempt(folder, most)}\n")
         sys.stdout.flush()
     sys.stdout.write(f"{digest(folder)}\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), [int(most) for most in sys.argv[2:]])

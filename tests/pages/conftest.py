@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 import pages
 from core.records import Image, Model, ModelKind, Split
-from core.studio import NewImage, Studio, Where
+from core.stores import NewImage, Where
+from core.studio import Studio
 
 APP = Path(__file__).parents[2] / "app.py"
 SCREENS = ("home", "datasets", "labelling", "training", "models", "predictions", "system")
@@ -23,7 +24,7 @@ Visit = Callable[..., AppTest]
 def visit(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
     """`visit("training", dataset=3)`: opens the screen from app.py, as a browser does, and gives it drawn."""
     monkeypatch.setattr(pages, "open_studio", lambda _settings: studio)
-    pages.studio.clear()
+    pages.opened.clear()
 
     def visit(screen: str, **address: object) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=60).run()
@@ -32,7 +33,7 @@ def visit(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
         return app.switch_page(f"pages/{screen}.py").run()
 
     yield visit
-    pages.studio.clear()
+    pages.opened.clear()
 
 
 def words(app: AppTest) -> str:

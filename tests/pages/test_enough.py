@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from core.enough import as_content
+import pytest
+
+from core.enough import Band, as_content
 from core.index.advising import work_out
 from core.studio import Studio
+from pages.parts.enough_chart import learning_curve
 from tests.index.test_advising import clouds
 from tests.pages.conftest import Visit, add, add_model, calm, words
 
@@ -46,3 +49,28 @@ def test_why_there_is_no_answer_is_said(visit: Visit, studio: Studio) -> None:
     studio.store.surveys.want(dataset_id, "enough")
     studio.store.surveys.fail(dataset_id, "enough", 1, "Cannot tell yet: it takes 20.")
     assert "it takes 20" in words(visit("datasets", dataset=dataset_id, view="enough"))
+
+
+def band(*places: int) -> Band:
+    return tuple((float(many), 0.7, 0.8, 0.9) for many in places)
+
+
+def test_few_measured_pictures_of_many_do_not_stand_on_one_another() -> None:
+    wide = learning_curve(band(50, 500, 2_500), band(2_500, 90_000), 50_000, "black")
+    assert wide.layout.xaxis.type == "log"
+    assert list(wide.layout.xaxis.ticktext) == [
+        "50",
+        "100",
+        "200",
+        "500",
+        "1,000",
+        "2,000",
+        "5,000",
+        "10,000",
+        "20,000",
+        "50,000",
+    ]
+    note = wide.layout.annotations[0]
+    assert 10**note.x == pytest.approx(50_000) and wide.layout.shapes[0].x0 == 50_000
+    narrow = learning_curve(band(60, 300), band(300, 480), 320, "black")
+    assert narrow.layout.xaxis.type is None and narrow.layout.annotations[0].x == 320

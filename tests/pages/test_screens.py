@@ -64,6 +64,14 @@ def test_a_dataset_shows_its_counts_its_labels_and_how_good_its_first_model_is(v
     assert chips == ["All 78", "apple 70", "pear 5", "No label 3", "In doubt 1"]
 
 
+def test_pictures_without_a_label_ask_to_be_labelled_first(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {None: 3})
+    app = visit("datasets", dataset=dataset_id)
+    assert calm(app) and "3 pictures without a label" in words(app)
+    assert [one.label for one in app.button if one.proto.type == "primary"] == ["Label"]
+    assert "3 pictures without a label" in words(visit("home"))
+
+
 def test_a_page_in_the_address_shows_that_page(visit: Visit, studio: Studio) -> None:
     dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5})
     first, second = (words(visit("datasets", dataset=dataset_id, page=page)) for page in (1, 2))
@@ -144,3 +152,12 @@ def test_recent_origins_and_doubts_are_filters_of_the_gallery(visit: Visit, stud
     assert calm(gone) and "That search is over" in words(gone) and words(gone).count('"revision"') == 60
     away = visit("datasets", dataset=dataset_id, like="1")
     assert calm(away) and "no predictor" in away.warning[0].value and words(away).count('"revision"') == 60
+
+
+def test_what_somebody_does_on_a_screen_stands_under_the_name_they_said(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 2, "pear": 2})
+    app = visit("datasets", dataset=dataset_id, view="pictures")
+    app.session_state["who"] = "Anna <b>"
+    app.run()
+    next(one for one in app.button if one.label.startswith("Undo")).click().run()
+    assert [action.who for action in studio.store.images.actions(dataset_id)] == ["Anna <b>", "ann"]

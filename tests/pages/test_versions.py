@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from core import datasets, merging, runs, versions
-from core.records import Split
-from core.studio import Change, NewImage, Studio, Where
+from core import datasets, errands, merging, models, runs, versions
+from core.records import Errand, Split
+from core.stores import Change, NewImage, Where
+from core.studio import Studio
 from tests.pages.conftest import Visit, add, calm, words
 
 
@@ -90,6 +91,61 @@ def test_many_versions_are_shown_a_dozen_at_a_time(visit: Visit, studio: Studio,
     app = visit("datasets", dataset=fruit, view="versions")
     assert sum(button.label == "Compare" for button in app.button) == 12
     assert sum(button.label == "Compare" for button in press(app, "All 14 versions").button) == 14
+
+
+# ---- more than anybody would wait for ----------------------------------------------------------------
+
+
+def test_a_large_dataset_goes_back_in_the_background_and_says_how_far_it_is(
+    visit: Visit, studio: Studio, fruit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = versions.keep(studio, fruit, "before <b>")
+    disturb(studio, fruit)
+    monkeypatch.setattr(errands, "LARGE", 10)
+    monkeypatch.setattr(errands, "PIECE", 20)
+    errands.restore(studio, kept.id)
+    errands.carry_out(studio, -1.0)
+    for view in ("versions", "pictures"):
+        app = visit("datasets", dataset=fruit, view=view)
+        assert calm(app) and "Going back to version “before &lt;b&gt;”: 20 of 38 pictures" in words(app)
+        assert not [button.label for button in app.button if button.label.startswith("Undo")]
+    while errands.carry_out(studio, 60):
+        pass
+    app = app.run()
+    assert "Going back" not in words(app) and datasets.get(studio, fruit).images == 38
+    assert [button.label for button in app.button if button.label.startswith("Undo")]
+
+
+def test_a_state_of_a_large_dataset_is_kept_in_the_background(
+    visit: Visit, studio: Studio, fruit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "LARGE", 10)
+    app = visit("datasets", dataset=fruit, view="versions")
+    next(box for box in app.text_input if box.key == "keep-name").set_value("large")
+    app = press(app, "Keep this state")
+    assert calm(app) and "Keeping the present state as “large”: 38 pictures" in words(app)
+    assert versions.all_of(studio, fruit) == [] and "No version yet" not in words(app)
+    errands.carry_out(studio, 60)
+    assert [one.version.name for one in versions.all_of(studio, fruit)] == ["large"]
+
+
+def test_what_stopped_says_why_and_goes_on_with_one_click(
+    visit: Visit, studio: Studio, fruit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "LARGE", 10)
+    asked = errands.change_all(studio, fruit, "relabel", Where(), Change(0, label="fig"))
+    assert isinstance(asked, Errand)
+    studio.store.errands.fail(asked.id, "The disk was full.")
+    app = visit("datasets", dataset=fruit)
+    assert calm(app) and "The disk was full" in app.warning[0].value
+    assert [one.label for one in app.button if one.proto.type == "primary"] == ["Go on"], "first things first"
+    app = press(app, "Go on")
+    assert calm(app) and "Labelling all 38 pictures that match: 0 of 38 pictures" in words(app)
+    images = studio.store.images.page(fruit, Where(), 0, 100)
+    studio.store.vectors.put({one.sha256: row for row, one in enumerate(images)})
+    assert "once the change of many pictures is through" in models.instant(studio, fruit).sentence
+    errands.carry_out(studio, 60)
+    assert [label.name for label in datasets.labels(studio, fruit)] == ["fig"]
 
 
 # ---- merging -----------------------------------------------------------------------------------------

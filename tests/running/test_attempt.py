@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import DiskFull, StudioError, Unavailable
+from core.errors import DiskFull, StudioError, Unavailable, Undecided
 from core.records import Hold, Metric, Run, RunState, Wish
 from core.running.attempt import LOST, carry_out
 from core.running.context import FENCED, MOST_METRICS, SHUTDOWN, RunContext, Stopped
@@ -62,6 +62,7 @@ def test_an_attempt_that_did_its_work_succeeds(world: World, run_id: int) -> Non
         (Stopped(SHUTDOWN), RunState.QUEUED, None),
         (StudioError("The label is empty."), RunState.FAILED, "The label is empty."),
         (DiskFull("The disk is full."), RunState.PAUSED, "The disk is full."),
+        (Undecided("No weights."), RunState.PAUSED, "No weights."),
         (OSError(errno.ENOSPC, "no space"), RunState.PAUSED, "Free some space"),
         (MemoryError(), RunState.FAILED, "smaller batch"),
     ],
@@ -99,6 +100,25 @@ def test_a_full_disk_holds_a_run_unless_a_person_paused_it_and_a_stop_is_not_for
     assert carry_out(world.store.runs, run_id, 1, work) == 0
     run = world.run(run_id)
     assert (run.state, run.hold, run.wish) == (RunState.PAUSED, hold, kept)
+
+
+@pytest.mark.parametrize(
+    ("wish", "state", "hold"),
+    [(None, RunState.PAUSED, Hold.ANSWER), (Wish.PAUSE, RunState.PAUSED, None), (Wish.STOP, RunState.CANCELLED, None)],
+    ids=["nobody", "pause", "stop"],
+)
+def test_what_cannot_begin_waits_for_an_answer_unless_a_person_said_already(
+    world: World, run_id: int, wish: Wish | None, state: RunState, hold: Hold | None
+) -> None:
+    def work(_run: Run, context: RunContext) -> None:
+        if wish:
+            world.store.runs.request(run_id, wish)
+            context.still_mine()
+        raise Undecided("No weights.")
+
+    assert carry_out(world.store.runs, run_id, 1, work) == 0
+    run = world.run(run_id)
+    assert (run.state, run.hold, run.wish) == (state, hold, None)
 
 
 def test_what_is_salvaged_of_a_run_does_not_make_it_succeed(world: World, run_id: int) -> None:

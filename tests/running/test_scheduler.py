@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from core.records import Hold, Run, RunState, Split, TrainingSpec, VersionImage, Wish
+from core.records import Choice, Hold, Run, RunState, Split, TrainingSpec, VersionImage, Wish
+from core.running import scheduler
 from core.running.scheduler import LEAVE_S, MAX_CRASHES, OBEY_S, ROOM_S, TERM_S, Scheduler
 from core.storage import LocalFiles, open_store
 from core.storage.schema import attempt as attempts
-from core.studio import NewImage, Store
+from core.stores import NewImage, Store
 
 LEASE_S, STUCK_S = 15.0, 60.0
 SHA = f"{1:064x}"
@@ -202,6 +203,18 @@ def test_a_trainer_without_heartbeat_for_the_lease_is_killed_and_its_run_queued(
     world.pass_time(2)
     assert world.run(run_id).state is RunState.QUEUED
     assert not world.engine.living
+
+
+def test_a_trainer_that_comes_up_slowly_is_waited_for_until_its_first_heartbeat(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "START_S", 3 * LEASE_S)
+    run_id = world.submit()
+    world.tick()
+    world.pass_time(3 * LEASE_S - 1)
+    assert (world.run(run_id).state, world.run(run_id).attempt) == (RunState.STARTING, 1)
+    world.pass_time(4)
+    assert world.run(run_id).crash_count == 1
 
 
 def test_a_run_is_not_given_away_while_its_old_group_lives(world: World) -> None:
@@ -421,3 +434,24 @@ def test_a_waiting_run_can_be_paused(world: World) -> None:
     assert world.store.runs.request(run_id, Wish.PAUSE)
     world.tick()
     assert (world.run(run_id).state, world.engine.started) == (RunState.PAUSED, [])
+
+
+# ---- what waits for an answer
+
+
+def test_a_run_that_waits_for_an_answer_holds_nobody_up_and_goes_on_by_a_person_alone(world: World) -> None:
+    spec = TrainingSpec("resnet50.a1_in1k", 1)
+    asking = world.store.runs.submit(world.dataset_id, world.version_id, "r", spec, question="No weights.")
+    other = world.submit()
+    world.tick()
+    assert world.engine.started == [(other, 1)]
+    world.scheduler = world.new_scheduler()  # whatever restarts
+    world.pass_time(ROOM_S + 10, [other])
+    held = world.run(asking.id)
+    assert (held.state, held.hold, held.error, held.attempt) == (RunState.PAUSED, Hold.ANSWER, "No weights.", 0)
+    world.finish(other)
+    assert world.store.runs.answer(asking.id, Choice.SCRATCH, "r", TrainingSpec("resnet50", 1))
+    world.pass_time(LEAVE_S + 2)
+    assert world.engine.started == [(other, 1), (asking.id, 1)]
+    assert world.run(asking.id).spec.architecture == "resnet50"
+    assert not world.store.runs.answer(asking.id, Choice.SCRATCH, "r", TrainingSpec("resnet50", 1))

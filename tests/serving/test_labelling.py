@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from core import people
 from core.serving import labelling
 from core.serving.routes import routes
 from core.studio import Studio
@@ -25,10 +27,11 @@ def web(studio: Studio) -> TestClient:
     return client(Starlette(routes=routes(studio, {})))
 
 
-def change(web: TestClient, image_id: int, label: str, revision: int, **more: object) -> dict[str, object]:
+def change(web: TestClient, image_id: int, label: str, revision: int, who: str = "") -> dict[str, object]:
     changes = [{"image_id": image_id, "label": label, "revision": revision}]
-    body = {"token": f"{image_id}{label}{revision}", "kind": "relabel", "changes": changes, **more}
-    answer: dict[str, object] = web.post("/api/datasets/1/changes", json=body).json()
+    body = {"token": f"{image_id}{label}{revision}", "kind": "relabel", "changes": changes}
+    headers = {"cookie": f"{people.COOKIE}={quote(who)}"} if who else {}
+    answer: dict[str, object] = web.post("/api/datasets/1/changes", json=body, headers=headers).json()
     return answer
 
 
@@ -68,13 +71,13 @@ def test_a_conflict_says_who_and_what(web: TestClient, studio: Studio) -> None:
 
 def test_news_tell_what_another_labelled_and_nothing_twice(web: TestClient, studio: Studio) -> None:
     with_images(studio, "", "")
-    start = web.get("/api/datasets/1/changes").json()["action"]
+    start = web.get("/api/datasets/1/changes").json()["revision"]
     assert web.get(f"/api/datasets/1/changes?since={start}").json()["images"] == []
     change(web, 2, "cat", 1, who="Bo")
     told = web.get(f"/api/datasets/1/changes?since={start}").json()
     assert [(one["id"], one["label"], one["who"]) for one in told["images"]] == [(2, "cat", "Bo")]
     assert told["waiting"] == 1 and told["model"] is None
-    assert web.get(f"/api/datasets/1/changes?since={told['action']}").json()["images"] == []
+    assert web.get(f"/api/datasets/1/changes?since={told['revision']}").json()["images"] == []
 
 
 def test_a_step_is_taken_back_by_its_own_token(web: TestClient, studio: Studio) -> None:

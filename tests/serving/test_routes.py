@@ -8,21 +8,23 @@ import json
 import struct
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core import uploads, versions
+from core import errands, uploads, versions
 from core.records import FindingKind, Found, Frame, Metric, Run, RunState, Split, TrainingSpec, VersionImage
 from core.serving import runs as serving_runs
 from core.serving.gate import gate
 from core.serving.headers import ALWAYS
 from core.serving.routes import TABLE, routes
-from core.studio import Studio, Where
+from core.stores import Where
+from core.studio import Studio
 from tests.serving.world import WEBP, FakeDecoder, FakeServices, client, open_world, with_images, with_model
 
 SCRIPT = b"export const a = 1;\n" * 100
@@ -50,6 +52,13 @@ def web_of(studio: Studio, tmp_path: Path) -> TestClient:
     (tmp_path / "secret.txt").write_text("secret")
     files = {"a.js": tmp_path / "a.js"}
     return client(Starlette(routes=routes(studio, files), middleware=[gate(studio.settings, "default-src 'self'")]))
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def packed(*files: tuple[str, bytes]) -> bytes:
@@ -337,6 +346,29 @@ def test_a_picture_is_answered_best_first_and_can_be_corrected(web: TestClient, 
     assert corrected["dataset_id"] == image.dataset_id
     assert studio.store.images.get(corrected["image_id"]).label == "dog"
     assert isinstance(studio.services, FakeServices) and studio.services.woken
+
+
+def test_what_a_correction_brought_is_told_once_it_is_learned(web: TestClient, studio: Studio) -> None:
+    (image,) = with_images(studio, "cat")
+    model = with_model(studio, image.dataset_id)
+    web.post(f"/api/predict?model={model.id}", content=b"picture of a dog")
+    place = f"/api/datasets/{image.dataset_id}"
+    done = web.post(f"{place}/predictions/file", json={"labels": {"1": "dog"}}).json()
+    assert done["images"] == 1 and done["brought"] is None, "that model has no pictures on record to compare"
+    assert web.get(f"{place}/corrections/1").status_code == 404
+    folder = studio.files.model(model.folder)
+    folder.mkdir(exist_ok=True)
+    probabilities = np.array([[0.4, 0.6]], np.float32)
+    np.savez(folder / "held_out.npz", image_id=[image.id], target=[0], probabilities=probabilities)
+    web.post(f"/api/predict?model={model.id}", content=b"picture of another dog")
+    key = web.post(f"{place}/predictions/file", json={"labels": {"2": "dog"}}).json()["brought"]
+    assert web.get(f"{place}/corrections/{key}").json() == {"learning": True}
+    studio.store.vectors.put({sha: at for at, sha in enumerate(studio.store.vectors.todo(9))})
+    studio.store.datasets.mark_fitted(image.dataset_id, studio.store.datasets.get(image.dataset_id).labels_revision)
+    told = web.get(f"{place}/corrections/{key}").json()
+    assert not told["learning"] and told["model_id"] == model.id
+    assert told["sentence"] == "Taking 1 picture in changed no answer: 1 picture as before."
+    assert web.get(f"/api/datasets/99/corrections/{key}").status_code == 404
 
 
 def test_predictions_leave_as_a_table_no_spreadsheet_runs(web: TestClient, studio: Studio) -> None:
@@ -654,3 +686,46 @@ def test_what_makes_no_sense_of_a_finding_is_refused(
     answer = web.post(f"/api/datasets/{dataset_id}/findings/act", json=sent)
     assert answer.status_code == status and answer.json()["error"]
     assert studio.store.findings.counts(dataset_id) == {FindingKind.NEAR: 1}
+
+
+def test_many_answers_are_filed_in_the_background_and_told_once_it_is_done(
+    web: TestClient, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "FEW", 1)
+    (image,) = with_images(studio, "cat")
+    model = with_model(studio, image.dataset_id)
+    for what in (b"picture one", b"picture two", b"picture three"):
+        web.post(f"/api/predict?model={model.id}", content=what)
+    place = f"/api/datasets/{image.dataset_id}"
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(web.post, f"{place}/predictions/file", json={"where": {}, "label": "dog"})
+        until(lambda: errands.of(studio, image.dataset_id))
+        assert not asked.done()
+        assert errands.carry_out(studio, 60)
+        told = asked.result(30).json()
+    assert (told["images"], told["left"], told["brought"]) == (3, 0, None)
+    assert studio.store.images.count(image.dataset_id, Where()) == 4
+    assert web.post(f"{place}/predictions/unfile", json={"actions": told["actions"]}).json() == {"images": 3}
+    assert studio.store.images.count(image.dataset_id, Where()) == 1
+
+
+def test_what_the_background_does_is_answered_once_it_is_done(
+    web: TestClient, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks again meanwhile, because the connection was cut, waits for the same one."""
+    monkeypatch.setattr(errands, "LARGE", 1)
+    monkeypatch.setattr(errands, "PIECE", 2)
+    dataset_id = with_images(studio, "a", "b", "c", "d", "e")[0].dataset_id
+    wish = {"kind": "relabel", "token": "all", "where": {}, "to": {"label": "fig"}}
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(web.post, f"/api/datasets/{dataset_id}/changes", json=wish) for _ in range(2)]
+        until(lambda: errands.of(studio, dataset_id))
+        assert not any(one.done() for one in asked)
+        assert errands.carry_out(studio, 60) and not errands.carry_out(studio, 60)
+        answers = [one.result(30).json() for one in asked]
+        assert answers[0] == answers[1] and answers[0]["summary"] == "Labelled 5 pictures “fig”"
+        assert len(answers[0]["changed"]) == 5
+        undone = pool.submit(web.post, f"/api/actions/{answers[0]['action_id']}/undo")
+        until(lambda: errands.of(studio, dataset_id))
+        studio.store.errands.fail(errands.of(studio, dataset_id)[0].id, "The disk was full.")
+        assert undone.result(30).status_code == 409 and undone.result().json() == {"error": "The disk was full."}

@@ -63,6 +63,26 @@ def test_a_port_that_is_taken_refuses_the_start_before_anything_is_opened(tmp_pa
     assert not (tmp_path / "home").exists()
 
 
+def test_an_answer_leaves_at_once_and_waits_for_no_acknowledgement_of_its_head(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    async def once(listening: socket.socket) -> None:
+        seen = asyncio.Event()
+
+        def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            told.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+            seen.set()
+
+        async with await asyncio.start_server(accepted, sock=listening):
+            with socket.create_connection(listening.getsockname()):
+                await asyncio.wait_for(seen.wait(), 10)
+
+    with server._bound(Settings(home=tmp_path, port=0)) as listening:
+        asyncio.run(once(listening))
+    assert told and all(told)
+
+
 def test_the_web_process_says_that_it_is_there_and_wakes_the_scheduler(tmp_path: Path) -> None:
     studio = open_world(tmp_path / "home")
     closed: list[bool] = []

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from core.errors import Refused
+from core.ports import Checked, Drawn, Pixels, Vectors
 from core.records import Answer, Image, Model, ModelKind, Neighbour, PictureFacts, Ranked, Split
 from core.settings import Settings
 from core.storage import LocalFiles, open_store
-from core.studio import Checked, Drawn, NewImage, Pixels, Studio, Vectors, Where
+from core.stores import NewImage, Where
+from core.studio import Studio
 
 WEBP = b"RIFF....WEBP"
 HOME = "http://127.0.0.1:8501"
@@ -26,7 +29,9 @@ class FakeDecoder:
     def __init__(self) -> None:
         self.viewed = 0
 
-    def check(self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None) -> Iterator[Checked]:
+    def check(
+        self, sources: Iterable[Path], copies: Mapping[Path, Path] | None = None, keep: Path | None = None
+    ) -> Iterator[Checked]:
         for source in sources:
             content = source.read_bytes()
             if not content.startswith(b"picture"):
@@ -63,7 +68,16 @@ class FakeDecoder:
 class FakePredictor:
     """Knows two labels and one picture it cannot read."""
 
-    def predict(self, model: Model, picture: bytes | Path, neighbours: int = 3, heat: bool = True) -> Answer:
+    def predict(
+        self,
+        model: Model,
+        picture: bytes | Path,
+        neighbours: int = 3,
+        heat: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Answer:
+        if meanwhile is not None:
+            meanwhile()
         if picture == b"not a picture":
             raise Refused("This is not a picture.", "not_a_picture")
         if picture == b"kill":
@@ -98,6 +112,9 @@ class NoVectors:
 
     def read(self, rows: Sequence[int]) -> Vectors:
         return np.zeros((len(rows), 1280), np.float32)
+
+    def times(self, rows: Sequence[int], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.zeros((len(rows), matrix.shape[1]), np.float32)
 
 
 def open_world(home: Path, **changed: object) -> Studio:

@@ -27,7 +27,7 @@ from core.records import (
 from core.storage import Database, open_store
 from core.storage.migrations import migrate
 from core.storage.schema import migration
-from core.studio import Change, NewImage, Order, Store, Where
+from core.stores import Change, NewImage, Order, Store, Where
 
 
 @pytest.fixture
@@ -48,6 +48,45 @@ def queued_run(store: Store) -> int:
     (image_id,) = add(store, dataset.id, new_image(1))
     version = store.versions.freeze(dataset.id, "v1", ["cat"], [VersionImage(image_id, f"{1:064x}", 0, Split.TRAIN)])
     return store.runs.submit(dataset.id, version.id, "first", TrainingSpec("mlp", 3)).id
+
+
+def test_what_another_process_wrote_is_seen_at_once_whatever_is_remembered(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'darkroom.db'}"
+    ours, theirs = open_store(url), open_store(url)
+    dataset_id = ours.datasets.create("fruit").id
+    measured = (0.9, (0.8, 1.0), "test", 10)
+    model_id = ours.models.put(dataset_id, ModelKind.INSTANT, "x", ["cat"], *measured, "folder", {}).id
+    token_id = ours.tokens.add("line 3", "ann", "0" * 64).id
+    for _ in range(2):
+        assert ours.datasets.get(dataset_id).images == 0 and ours.models.get(model_id).answer_share == 1.0
+        found = ours.tokens.find(token_id)
+        assert found is not None and found.revoked_at is None
+
+    add(theirs, dataset_id, new_image(1))
+    theirs.datasets.rename(dataset_id, "berries")
+    theirs.models.answer(model_id, 0.75)
+    theirs.tokens.revoke(token_id)
+    known = ours.datasets.get(dataset_id)
+    assert (known.images, known.name) == (1, "berries")
+    assert (ours.models.get(model_id).answer_share, ours.models.get(model_id).dataset) == (0.75, "berries")
+    found = ours.tokens.find(token_id)
+    assert found is not None and found.revoked_at is not None
+
+    theirs.datasets.remove(dataset_id)
+    for gone in (ours.datasets.get, ours.models.get):
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                gone(dataset_id if gone == ours.datasets.get else model_id)
+    assert ours.tokens.find(404) is None
+
+
+def test_what_is_remembered_is_made_anew_only_when_its_row_has_changed(store: Store) -> None:
+    dataset_id = store.datasets.create("fruit").id
+    first = store.datasets.get(dataset_id)
+    store.services.alive("somebody", {})
+    assert store.datasets.get(dataset_id) is first
+    store.datasets.rename(dataset_id, "berries")
+    assert store.datasets.get(dataset_id) is not first
 
 
 def test_two_datasets_cannot_share_a_name_in_other_letter_case(store: Store) -> None:
@@ -86,9 +125,12 @@ def test_a_change_made_on_an_old_revision_is_a_conflict_and_changes_nothing(stor
     dataset = store.datasets.create("d")
     (image,) = add(store, dataset.id, new_image(1))
     assert store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="dog")], "ann").changed == (image,)
-    late = store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="cow")], "bob")
+    late = store.images.change(dataset.id, "relabel", "s", [Change(image, 1, label="cow")], "bob", token="t")
     assert (late.changed, late.conflicts) == ((), (image,))
     assert store.images.get(image).label == "dog"
+    assert [one.who for one in store.images.actions(dataset.id)][:1] == ["ann"], (
+        "there is nothing of bob's to take back"
+    )
 
 
 def test_the_same_token_twice_is_done_once(store: Store) -> None:
@@ -266,6 +308,22 @@ def test_an_illegal_move_is_a_bug_not_a_wish(store: Store) -> None:
         store.runs.cas(run, [RunState.SUCCEEDED], state=RunState.QUEUED)
 
 
+def test_a_model_is_read_once_until_anybody_writes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'darkroom.db'}"
+    mine, other = open_store(url), open_store(url)
+    dataset = mine.datasets.create("d")
+    measured = (0.9, (0.8, 0.95), "cross-validation", 100)
+    model = mine.models.put(dataset.id, ModelKind.INSTANT, "efficientnet-lite0", ["a", "b"], *measured, "one", {})
+    assert mine.models.get(model.id) is mine.models.get(model.id), "nobody has written: not asked again"
+    for wrote in (other, mine):
+        before = mine.models.get(model.id)
+        wrote.models.answer(model.id, before.answer_share / 2)
+        assert mine.models.get(model.id).answer_share == before.answer_share / 2
+    other.datasets.remove(dataset.id)
+    with pytest.raises(NotFound):
+        mine.models.get(model.id)
+
+
 def test_a_correction_is_remembered_with_its_prediction(store: Store) -> None:
     run = queued_run(store)
     dataset_id = store.runs.get(run).dataset_id
@@ -277,10 +335,15 @@ def test_a_correction_is_remembered_with_its_prediction(store: Store) -> None:
     model = put("a")
     assert put("b").id == model.id
     assert store.models.get(model.id).folder == "b"
-    prediction = store.predictions.add(dataset_id, model.id, f"{1:064x}", "x.jpg", [Ranked("cat", 0.9)], 12.0)
-    store.predictions.correct(prediction.id, "dog", 1)
+    prediction = store.predictions.add(dataset_id, model.id, f"{77:064x}", "x.jpg", [Ranked("cat", 0.9)], 12.0)
+    new = NewImage(f"{77:064x}", "x.jpg", "dog", Split.AUTO, 8, 6, "JPEG", 9)
+    [image_id] = store.images.add(dataset_id, [new], "ann", "Corrected").changed
+    store.predictions.file([prediction.id])
     (again,) = store.predictions.all(dataset_id)
-    assert (again.corrected_label, again.image_id, again.ranked) == ("dog", 1, (Ranked("cat", 0.9),))
+    assert (again.corrected_label, again.image_id, again.ranked) == ("dog", image_id, (Ranked("cat", 0.9),))
+    store.images.change(dataset_id, "delete", "Deleted", [Change(image_id, deleted=True)], "ann")
+    (gone,) = store.predictions.all(dataset_id)
+    assert (gone.corrected_label, gone.image_id) == (None, None), "what is not in the dataset any more is open again"
 
 
 def test_data_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:

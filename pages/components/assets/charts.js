@@ -21,6 +21,9 @@ export function borrowRules(root) {
   root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }
 
+/** Epochs between two ticks: whole ones, eight ticks at most. */
+const whole = (epochs) => [1, 2, 5, 10, 20, 50, 100].find((step) => epochs / step <= 8) ?? 200;
+
 /** The lines of one run: pieces come as [epoch, value], and the same epoch again takes the place of what was there. */
 export class Lines {
   constructor() {
@@ -124,7 +127,7 @@ export function chart({ el }, what) {
       margin: { l: 48, r: 14, t: what.small ? 8 : 22, b: what.small ? 26 : 40 }, height: what.small ? 150 : 280, autosize: true, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
       font: { family: getComputedStyle(root).fontFamily, color: ink, size: 13 }, annotations: notes,
       hoverlabel: { bgcolor: paper, bordercolor: quiet, font: { family: getComputedStyle(root).fontFamily, size: 13, color: ink } },
-      xaxis: { ...axis, ...(what.small ? {} : { title: { text: "epoch", font: { size: 12 }, standoff: 6 } }), range: [0, epochs + 0.15], nticks: 8, tickformat: "d" },
+      xaxis: { ...axis, ...(what.small ? {} : { title: { text: "epoch", font: { size: 12 }, standoff: 6 } }), range: [0, epochs + 0.15], tick0: 0, dtick: whole(epochs), tickformat: "d" },
       yaxis: { ...axis, ...upright, uirevision: `${run.id} ${logarithmic}` },
       modebar: { bgcolor: "transparent", color: quiet, activecolor: ink },
     };

@@ -6,6 +6,7 @@ const STATES = {
   queued: "Waiting in the queue", starting: "Starting", running: "Training", paused: "Paused",
   succeeded: "Finished", failed: "Failed", cancelled: "Cancelled",
 };
+const HELD = { answer: "Waiting for your answer", disk: "Waiting for room on the disk" }; // and not just paused
 const PERCENT = { range: [0, 104], ticks: { tickvals: [0, 25, 50, 75, 100], ticktext: ["0", "25", "50", "75", "100 %"] } };
 const SEEN = "darkroom.curves"; // how a person likes to see them, for this tab
 const MOST_OTHERS = 6;
@@ -167,8 +168,8 @@ export async function mount(kit, context) {
   function draw() {
     if (!run) return;
     const active = ACTIVE.includes(run.state);
-    badge.replaceChildren(el("i"), STATES[run.state] ?? run.state);
-    badge.dataset.state = run.state;
+    badge.replaceChildren(el("i"), HELD[run.hold] ?? STATES[run.state] ?? run.state);
+    badge.dataset.state = run.hold ? "held" : run.state;
     const share = run.state === "succeeded" ? 1 : run.total_steps ? run.step / run.total_steps : 0; // it may end early
     fill.style.width = percent(share, 1).replace(" ", "");
     bar.setAttribute("aria-valuenow", Math.round(100 * share));
@@ -181,7 +182,7 @@ export async function mount(kit, context) {
     ].filter(Boolean));
     advise(run.advice);
     const waiting = lines.empty ? (FINAL.includes(run.state) ? "It ended before the first numbers came."
-      : run.state === "queued" ? "The curves begin when its turn comes." : "The first numbers come in a moment.") : Plotly ? null : "";
+      : run.hold ? "The curves begin once it goes on." : run.state === "queued" ? "The curves begin when its turn comes." : "The first numbers come in a moment.") : Plotly ? null : "";
     for (const one of [...charts, ...gauges]) one.say(waiting);
     controls.node.hidden = more.hidden = lines.empty;
     if (waiting !== null) return;

@@ -9,8 +9,8 @@ const POLL_MS = 1000;
 const HOLD = 2000; // ids that the server is told we have
 
 export async function mount(kit, context) {
-  const names = ["queue.js", "desk_large.js", "desk_page.js", "desk_labels.js", "desk_meter.js", "desk_sure.js"];
-  const [{ queueOf, tabName }, large, sheet, { palette }, { meter }, { sureBar }] = await Promise.all(names.map((name) => import(context.at(name))));
+  const names = ["queue.js", "desk_hand.js", "desk_large.js", "desk_page.js", "desk_labels.js", "desk_meter.js", "desk_sure.js", "person.js"];
+  const [{ queueOf, tabName }, hand, large, sheet, { palette }, { meter }, { sureBar }, { person }] = await Promise.all(names.map((name) => import(context.at(name))));
   const { el, button, icon, notice, plural, count } = kit;
   let data = context.data;
   const queue = queueOf(kit, data.dataset_id);
@@ -19,7 +19,7 @@ export async function mount(kit, context) {
   const conflicts = new Map(); // id -> {mine, theirs, who}
   const others = new Map(); // id -> who labelled it while it was on screen here
   const settled = new Set(); // asked about and answered: a label in doubt that was looked at
-  let at = 0, waiting = null, action = null, exhausted = false, told = false, stopped = false, view = null, fetching = null, mode = data.mode;
+  let at = 0, waiting = null, revision = null, exhausted = false, told = false, stopped = false, view = null, fetching = null, mode = data.mode;
 
   const state = el("div.saving.quiet", { role: "status" });
   const undo = button("", [icon("undo"), "Undo"], () => desk.undo(), { title: "Backspace, or Ctrl Z" });
@@ -100,7 +100,7 @@ export async function mount(kit, context) {
       if (name === mode && view) return;
       mode = name;
       view?.stop();
-      view = (name === "page" ? sheet : large).draw(desk, place, palette);
+      view = (name === "page" ? sheet : large).draw(desk, place, palette, hand);
       for (const one of modes.children) one.setAttribute("aria-pressed", one.dataset.mode === name);
       paint();
       view.focus();
@@ -121,8 +121,9 @@ export async function mount(kit, context) {
 
   const speed = meter(desk);
   const sure = sureBar(desk);
+  const me = person(kit, (name) => context.trigger("named", { name }), () => view?.focus());
   context.root.replaceChildren(messages,
-    el("div.tools", {}, modes, number, speed.node, el("div.rest", {}, state, undo)), progress, place, sure.node);
+    el("div.tools", {}, modes, number, speed.node, el("div.rest", {}, state, undo, me.node)), progress, place, sure.node);
 
   /** A new label has its colour at once: the next one in the palette, as the server will give it. */
   function learn(name) {
@@ -140,8 +141,8 @@ export async function mount(kit, context) {
       { method: "POST", json: { order: data.order, limit: BATCH, desk: tabName(kit), have } }))
       .then((answer) => {
         waiting = answer.waiting;
-        action ??= answer.action;
-        const fresh = answer.images.filter(({ id }) => !items.has(id));
+        revision ??= answer.revision;
+        const fresh = answer.images.filter(({ id }) => !items.has(id)), waits = at >= ids.length;
         for (const image of fresh) {
           items.set(image.id, image);
           ids.push(image.id);
@@ -149,6 +150,7 @@ export async function mount(kit, context) {
           new Image().src = thumb(image.id);
         }
         exhausted = !fresh.length;
+        if (waits) while (at < ids.length && !desk.open(ids[at])) at += 1; // whoever has a picture in hand keeps it
       })
       .catch((error) => {
         exhausted = true;
@@ -156,7 +158,6 @@ export async function mount(kit, context) {
       })
       .finally(() => {
         fetching = null;
-        if (at === 0 || !desk.open(ids[at - 1])) while (at < ids.length && !desk.open(ids[at])) at += 1;
         more();
         if (!stopped) paint();
       });
@@ -165,9 +166,9 @@ export async function mount(kit, context) {
 
   async function poll() {
     if (stopped) return;
-    if (document.visibilityState === "visible" && action !== null) {
+    if (document.visibilityState === "visible" && revision !== null) {
       try {
-        hear(await kit.ask(`/api/datasets/${data.dataset_id}/changes?since=${action}`));
+        hear(await kit.ask(`/api/datasets/${data.dataset_id}/changes?since=${revision}`));
       } catch {
         // The queue says when the server is away; we ask again.
       }
@@ -176,7 +177,7 @@ export async function mount(kit, context) {
   }
 
   function hear(news) {
-    action = Math.max(action, news.action);
+    revision = Math.max(revision, news.revision);
     if (news.waiting > (waiting ?? 0)) exhausted = false;
     waiting = news.waiting;
     speed.model(news.model);
@@ -197,7 +198,9 @@ export async function mount(kit, context) {
   function heard({ outcome, entry, refusal }) {
     if (outcome) {
       for (const image of outcome.images) {
-        if (items.has(image.id)) Object.assign(items.get(image.id), image);
+        const known = items.get(image.id);
+        if (known && waiting !== null) waiting += Boolean(known.label) - Boolean(image.label); // until the next news say so
+        if (known) Object.assign(known, image);
         if (image.label) learn(image.label);
       }
       for (const id of outcome.conflicts) {
@@ -237,7 +240,7 @@ export async function mount(kit, context) {
     conflicts.clear();
     at = 0;
     exhausted = told = false;
-    action = null;
+    revision = null;
     more();
   }
 

@@ -2,9 +2,8 @@
 
 const NEAR = 12; // pictures in the strip on either side
 const SWIPE_PX = 70;
-const SPECIAL = ["Enter", "ArrowRight", "ArrowLeft", " ", "Backspace", "Ctrl z", "Delete"];
 
-export function draw(desk, place, palette) {
+export function draw(desk, place, palette, { listen, stateOf, clashOf }) {
   const { el, button, icon, percent } = desk.kit;
   const { ids } = desk;
   const suggestion = el("div.suggestion");
@@ -27,21 +26,7 @@ export function draw(desk, place, palette) {
     "Ctrl z": () => desk.undo(),
     Delete: () => desk.at < ids.length && desk.remove([ids[desk.at]]),
   };
-  place.onkeydown = (event) => {
-    if (event.target.matches("input, select") || event.altKey) return;
-    const command = event.ctrlKey || event.metaKey;
-    const key = command ? `Ctrl ${event.key.toLowerCase()}` : event.key;
-    if ((key === "Enter" || key === " ") && event.target.matches("button")) return;
-    const name = !command && /^[1-9]$/.test(key) && labels.byKey(key);
-    const letter = !command && /^\p{L}$/u.test(key);
-    if (!SPECIAL.includes(key) && !name && !letter) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.repeat && !key.startsWith("Arrow")) return; // a held key must not label a whole page
-    if (name) desk.choose([ids[desk.at]], name);
-    else if (letter) labels.begin(key);
-    else keys[key]();
-  };
+  const stop = listen(place, labels, (name) => desk.choose([ids[desk.at]], name), keys);
   labels.node.addEventListener("leave", () => stage.focus({ preventScroll: true }));
 
   // ---- the thumb of a hand -----------------------------------------------------------------------------
@@ -94,7 +79,7 @@ export function draw(desk, place, palette) {
       ? [el("p.quiet", {}, `The model says, ${percent(image.confidence ?? 0)} sure`),
         button("primary", [el("span.name", {}, image.suggestion), el("kbd", {}, "Enter")], () => desk.confirm([id]))]
       : [el("p.quiet", {}, "What is this?")];
-    if (clash) said.push(el("p.note", {}, icon("warn"), `${clash.who}: ${clash.theirs ?? "no label"}. You: ${clash.mine}.`));
+    if (clash) said.push(el("p.note", {}, icon("warn"), clashOf(clash)));
     else if (who) said.push(el("p.note", {}, icon("warn"), `${who === "you" ? "Somebody else" : who} just labelled this \u201c${image.label ?? "nothing"}\u201d.`));
     suggestion.replaceChildren(...said, el("p.quiet.path", { title: image.name }, image.name));
   }
@@ -108,7 +93,7 @@ export function draw(desk, place, palette) {
     for (const node of nodes) {
       const id = Number(node.dataset.id), image = desk.shown(id);
       node.setAttribute("aria-current", id === ids[desk.at]);
-      node.dataset.state = desk.conflicts.has(id) ? "conflict" : desk.pending(id) ? "pending" : image.label ? "saved" : "open";
+      node.dataset.state = stateOf(desk, id);
       node.title = image.label ?? "no label";
       node.lastChild.style.setProperty("--c", desk.color(image.label) ?? "transparent");
     }
@@ -120,6 +105,6 @@ export function draw(desk, place, palette) {
     paint,
     labels: () => labels.paint(),
     focus: () => place.getRootNode().activeElement?.matches("input") && !place.contains(place.getRootNode().activeElement) ? null : stage.focus({ preventScroll: true }),
-    stop: () => (place.onkeydown = null),
+    stop,
   };
 }

@@ -26,7 +26,7 @@ export function meter(desk) {
   function model(now) {
     learning = now?.learning ?? false;
     if (now && seen.at(-1)?.folder !== now.folder) {
-      seen.push({ folder: now.folder, accuracy: now.accuracy, low: now.interval[0], high: now.interval[1] });
+      seen.push({ folder: now.folder, accuracy: now.accuracy, low: now.interval[0], high: now.interval[1], few: now.few });
       seen.splice(0, seen.length - KEPT);
       try {
         sessionStorage.setItem(memory, JSON.stringify(seen));
@@ -47,12 +47,14 @@ export function meter(desk) {
     right.hidden = !last;
     if (!last) return;
     const spread = Math.max(1, Math.ceil(100 * Math.max(last.accuracy - last.low, last.high - last.accuracy) - 1e-9));
-    accuracy.textContent = `${Math.floor(100 * last.accuracy + 1e-9)} % \u00b1 ${spread}${learning ? " \u2026" : ""}`;
+    const figure = last.few || `${Math.floor(100 * last.accuracy + 1e-9)} % \u00b1 ${spread}`; // of too few: 4 of 5
+    accuracy.textContent = `${figure}${learning ? " \u2026" : ""}`;
     draw();
   }
 
   /** Accuracy over this session, its interval as a band. */
   function draw() {
+    line.style.display = seen.length > 1 ? "" : "none"; // one point is no line
     line.setAttribute("aria-label", `Accuracy after each of ${seen.length} refits`);
     const low = Math.min(...seen.map((one) => one.low)), high = Math.max(...seen.map((one) => one.high));
     const x = (at) => (seen.length > 1 ? (at * (WIDTH - 6)) / (seen.length - 1) + 3 : WIDTH - 3);

@@ -2,7 +2,7 @@
 
 const PAGE = 24;
 
-export function draw(desk, place, palette) {
+export function draw(desk, place, palette, { listen, stateOf, clashOf }) {
   const { el, button, icon, percent, count } = desk.kit;
   const { ids } = desk;
   const selected = new Set();
@@ -73,21 +73,7 @@ export function draw(desk, place, palette) {
     "Ctrl a": () => (page().forEach((id) => selected.add(id)), paint()),
     Delete: () => desk.remove(chosen()),
   };
-  place.onkeydown = (event) => {
-    if (event.target.matches("input, select") || event.altKey) return;
-    const command = event.ctrlKey || event.metaKey;
-    const key = command ? `Ctrl ${event.key.toLowerCase()}` : event.key;
-    if ((key === "Enter" || key === " ") && event.target.matches("button")) return;
-    const name = !command && /^[1-9]$/.test(key) && labels.byKey(key);
-    const letter = !command && /^\p{L}$/u.test(key);
-    if (!keys[key] && !name && !letter) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.repeat && !key.startsWith("Arrow")) return;
-    if (name) label(name);
-    else if (letter) labels.begin(key);
-    else keys[key](event);
-  };
+  const stop = listen(place, labels, label, keys);
   labels.node.addEventListener("leave", focus);
 
   function cell(id) {
@@ -119,8 +105,8 @@ export function draw(desk, place, palette) {
   function paintCell(node, id) {
     const image = desk.shown(id), pending = desk.pending(id), clash = desk.conflicts.get(id);
     node.setAttribute("aria-selected", selected.size ? selected.has(id) : id === ids[desk.at]);
-    node.dataset.state = clash ? "conflict" : pending ? "pending" : image.label ? "saved" : "open";
-    node.title = clash ? `${clash.who}: ${clash.theirs ?? "no label"}. You: ${clash.mine}.` : image.name;
+    node.dataset.state = stateOf(desk, id);
+    node.title = clash ? clashOf(clash) : image.name;
     node.setAttribute("aria-label", `${image.name}, ${image.label ?? "no label"}`);
     const dot = el("i.dot", { style: { "--c": desk.color(image.label ?? image.suggestion) ?? "transparent" } });
     const name = el("span.name", {}, image.label ?? (image.suggestion ? `${image.suggestion}?` : "no label"));
@@ -133,5 +119,5 @@ export function draw(desk, place, palette) {
     grid.focus({ preventScroll: true });
   }
 
-  return { paint, labels: () => labels.paint(), focus, stop: () => (place.onkeydown = null) };
+  return { paint, labels: () => labels.paint(), focus, stop };
 }

@@ -1,8 +1,8 @@
 // The contact sheet: its pictures, what is on its way for them, and what became of it.
 
 export async function mount(kit, context) {
-  const [{ queueOf }, sheet, { selectionBar }, { largePicture }, { byExample }] = await Promise.all(
-    ["queue.js", "gallery_sheet.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js"].map((name) => import(context.at(name))));
+  const [{ queueOf }, sheet, { selectionBar }, { largePicture }, { byExample }, { whyDialog }] = await Promise.all(
+    ["queue.js", "gallery_sheet.js", "gallery_bar.js", "gallery_large.js", "gallery_example.js", "why.js"].map((name) => import(context.at(name))));
   const { el, button, icon, notice, plural } = kit;
   let data = context.data;
   const queue = queueOf(kit, data.dataset_id);
@@ -17,6 +17,7 @@ export async function mount(kit, context) {
   const messages = el("div.messages");
   const place = el("div.place");
   context.root.replaceChildren(messages, place);
+  const dialog = data.model ? await whyDialog(kit, context) : null;
 
   /** What is on screen for an image: the server's word, and over it what is on its way. */
   const shown = (id) => Object.assign({}, images.get(id), ...queue.pending(id).map(({ revision, image_id, ...patch }) => patch));
@@ -36,6 +37,11 @@ export async function mount(kit, context) {
     split: (target, split) => act("split", target, { split }),
     undoLast: () => queue.undo(),
     trigger: context.trigger,
+    /** Of a model's pictures: asks it why it says what it said of one. */
+    why: dialog && ((id) => {
+      const { name, suggestion } = images.get(id);
+      dialog.open({ kind: "images", id, name, said: suggestion, model: data.model, dataset: data.dataset_id, labels: data.labels });
+    }),
   };
 
   /** `target`: ids, or {where}: all that match, over all pages. */
@@ -119,6 +125,7 @@ export async function mount(kit, context) {
 
   queue.listeners.add(heard);
   take(data);
+  context.root.style.minHeight = "0"; // what was kept free until now is not left below a few pictures
   const warn = (event) => queue.entries.length && event.preventDefault();
   addEventListener("beforeunload", warn);
   return {
@@ -127,6 +134,7 @@ export async function mount(kit, context) {
       queue.listeners.delete(heard); // the queue itself goes on until all is acknowledged
       clearTimeout(timer);
       view?.stop();
+      dialog?.stop();
       removeEventListener("beforeunload", warn);
     },
   };

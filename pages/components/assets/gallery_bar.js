@@ -19,7 +19,8 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
   function choices() {
     const some = model.labels.slice(0, 9).map((label, at) =>
       button("label", [chipLike(label), el("kbd", {}, `${at + 1}`)], () => labelWith(at), { title: `${label.name}: key ${at + 1}` }));
-    return [el("div.labels", {}, some), more(), button("", [icon("bin"), "Delete"], remove, { title: "Delete key" })];
+    const one = !target().where && size() === 1 && model.why;
+    return [one && button("", [icon("why"), "Why?"], () => model.why(target()[0]), { title: "Why this answer?" }), el("div.labels", {}, some), more(), button("", [icon("bin"), "Delete"], remove, { title: "Delete key" })].filter(Boolean);
   }
 
   const chipLike = ({ name, color }) => el("span.mini", {}, el("i.dot", { style: { "--c": color } }), el("span.name", {}, name));

@@ -15,6 +15,7 @@ export function largePicture(model, { step, closed }) {
     dialog.replaceChildren(
       el("div.spread", {}, picture, side),
       el("div.foot", {}, chip(image.label ?? "no label", model.color(image.label)), el("span.quiet.path", { title: image.name }, image.name),
+        model.why && button("primary", [icon("why"), "Why this answer?"], () => model.why(image.id)),
         button("", [icon("like"), "More like this"], () => (dialog.close(), model.trigger("like", { id: image.id }))),
         button("", [icon("left")], () => step(-1), { title: "Previous (left arrow)" }),
         button("", [icon("right")], () => step(1), { title: "Next (right arrow)" }),

@@ -20,7 +20,7 @@ export function draw(model, place, ids) {
     target: () => (all ? { where: model.data.where, count: model.data.total } : [...selected]),
     size: () => (all ? model.data.total : selected.size),
     clear: () => (clear(), paint(), focus(cursor)),
-    idle: () => [ids.length > 0 && button("", "Select all", everything, { title: "Ctrl A" }), model.data.mode === "sheet" && example.button,
+    idle: () => [ids.length > 0 && button("", "Select all", everything, { title: "Ctrl A" }), model.data.mode === "sheet" && model.data.where && example.button,
       ids.length > 0 && el("span.quiet.hint", {}, "Click selects, Shift a range, drag a field, Enter shows it large.")].filter(Boolean),
     beside: () => [offer()].filter(Boolean),
     after,

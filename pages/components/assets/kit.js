@@ -51,6 +51,12 @@ function sheet(address) {
   return sheets.get(address);
 }
 
+/** The root of a node takes on another stylesheet: of a part that several components share. */
+export async function wear(node, address) {
+  const root = node.getRootNode(), style = await sheet(address);
+  if (!root.adoptedStyleSheets.includes(style)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, style];
+}
+
 /** Tells the stylesheet which theme is on, for the few values that Streamlit's variables do not carry. */
 function paint(root) {
   const inner = root.querySelector(".root");
@@ -98,9 +104,12 @@ const ICONS = {
   undo: "M9 7L4 12l5 5M4 12h10a6 6 0 0 1 6 6",
   bin: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",
   tag: "M4 4h8l8 8-8 8-8-8zM8.5 8.5v.1",
+  why: "M12 3a7 7 0 0 1 4 12.7V18H8v-2.3A7 7 0 0 1 12 3M9 21h6",
+  brush: "M20 4L11 13M9 12l3 3M9 12c-3 0-4 2-4 4s-1 3-3 3c2 2 8 2 9-2l1-2",
   heat: "M12 3c1 4 5 5 5 10a5 5 0 0 1-10 0c0-2 1-3 2-4 0 2 1 3 2 3 0-3-1-5 1-9z",
   play: "M8 5l11 7-11 7z",
   pause: "M8 5v14M16 5v14",
+  person: "M12 4a4 4 0 1 0 0 8a4 4 0 1 0 0-8M4.5 20c1-4 4-5.5 7.5-5.5s6.5 1.5 7.5 5.5",
   left: "M15 5l-7 7 7 7",
   right: "M9 5l7 7-7 7",
 };
@@ -181,10 +190,10 @@ export const notice = (sentence, ...actions) => el("div.notice", { role: "alert"
 export const button = (kind, text, onclick, more = {}) => el(`button.${kind}`, { type: "button", onclick, ...more }, ...[text].flat());
 
 /** A class activation, stretched smoothly over the picture below: veiled where it did not look, glowing where it did. */
-export function paintHeat(canvas, values, columns, { side = 320, veil = 105 } = {}) {
+export function paintHeat(canvas, values, columns, { side = 320, veil = 105, paint = (value, glow) => glow(value) } = {}) {
   const small = new OffscreenCanvas(columns, values.length / columns), pen = small.getContext("2d");
   const pixels = pen.createImageData(small.width, small.height);
-  values.forEach((value, at) => pixels.data.set(glow(value, veil), 4 * at));
+  values.forEach((value, at) => pixels.data.set(paint(value, (v) => glow(v, veil)), 4 * at));
   pen.putImageData(pixels, 0, 0);
   canvas.width = canvas.height = side;
   const large = canvas.getContext("2d");
@@ -198,4 +207,4 @@ const glow = (value, veil) => {
   return [Math.round(18 + 237 * v ** 0.8), Math.round(14 + 206 * v ** 2.2), Math.round(12 + 120 * v ** 5), Math.round(veil + (160 - veil) * v)];
 };
 
-const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, ago, token, chip, notice, button, paintHeat };
+const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, ago, token, chip, notice, button, paintHeat, wear };

@@ -46,7 +46,7 @@ export async function mount(kit, context) {
   });
 
   function colouring() {
-    const names = { label: "By label", split: "By use", doubt: "By doubt" };
+    const names = { label: "By label", found: "By finding", split: "By use", doubt: "By doubt" };
     const menu = el("select", { title: "What the colours say" }, Object.entries(names).map(([value, text]) => el("option", { value, selected: value === by }, text)));
     menu.onchange = () => ((by = menu.value), paint(), explain());
     return menu;
@@ -81,10 +81,13 @@ export async function mount(kit, context) {
     }
   }
 
-  function colours() {
-    if (by === "split") return [SHADES, (i) => points.split[i]];
-    if (by === "doubt") return [DOUBT, (i) => points.doubt[i]];
-    return [[data.unlabelled, ...points.labels.map(({ position }) => data.palette[position % data.palette.length])], (i) => points.label[i]];
+  /** What the colours say: the column, what its numbers mean, and the colours of those. */
+  function coloured() {
+    const at = (place) => data.palette[place % data.palette.length];
+    if (by === "split") return [points.split, SPLITS, SHADES];
+    if (by === "doubt") return [points.doubt, ["The model agrees", "In doubt"], DOUBT];
+    if (by === "found") return [points.found, ["Nothing found", ...points.kinds], [DOUBT[0], ...points.kinds.map((_, place) => at(place))]];
+    return [points.label, ["no label", ...points.labels.map(({ name }) => name)], [data.unlabelled, ...points.labels.map(({ position }) => at(position))]];
   }
 
   function paint() {
@@ -93,25 +96,21 @@ export async function mount(kit, context) {
       if (!points || !stage.isConnected) return;
       const began = performance.now();
       [view.width, view.height] = [stage.clientWidth, stage.clientHeight];
-      draw.paintPoints(canvas, view, points, ...colours(), selected, chosen > 0);
+      const [column, , palette] = coloured();
+      draw.paintPoints(canvas, view, points, palette, (i) => column[i], selected, chosen > 0);
       stage.dataset.points = points.n;
       stage.dataset.milliseconds = (performance.now() - began).toFixed(1);
     });
   }
 
   function explain() {
-    const tally = (column, names, palette) => {
-      const counts = new Uint32Array(names.length);
-      for (const value of column) counts[value] += 1;
-      return names.map((name, at) => [name, palette[at], counts[at], at]).filter(([, , n]) => n);
-    };
-    const [palette, at] = colours();
-    const names = by === "split" ? SPLITS : by === "doubt" ? ["The model agrees", "In doubt"] : ["no label", ...points.labels.map(({ name }) => name)];
-    const entries = tally(by === "split" ? points.split : by === "doubt" ? points.doubt : points.label, names, palette);
+    const [column, names, palette] = coloured(), counts = new Uint32Array(names.length);
+    for (const value of column) counts[value] += 1;
+    const entries = names.map((name, at) => [name, palette[at], counts[at], at]).filter(([, , n]) => n);
     entries.sort((a, b) => b[2] - a[2]);
     legend.replaceChildren(
       ...entries.slice(0, LEGEND).map(([name, color, n, place]) => button("plain.entry",
-        [el("i.dot", { style: { "--c": color } }), el("span.name", {}, name), el("span.quiet", {}, count(n))], () => choose((i) => at(i) === place), { title: `Select these: ${name}` })),
+        [el("i.dot", { style: { "--c": color } }), el("span.name", {}, name), el("span.quiet", {}, count(n))], () => choose((i) => column[i] === place), { title: `Select these: ${name}` })),
       ...(entries.length > LEGEND ? [el("span.quiet", {}, `and ${count(entries.length - LEGEND)} more`)] : []));
   }
 
@@ -206,9 +205,10 @@ export async function mount(kit, context) {
     tip.hidden = at < 0;
     if (at < 0) return;
     const name = points.label[at] ? points.labels[points.label[at] - 1].name : "no label";
+    const [column, , palette] = coloured();
     const x = view.x(points.x[at]), y = view.y(points.y[at]);
     tip.replaceChildren(el("img", { src: `/api/images/${points.ids[at]}/thumb`, alt: "" }),
-      el("span.mini", {}, el("i.dot", { style: { "--c": colours()[0][colours()[1](at)] } }), el("span.name", {}, name)));
+      el("span.mini", {}, el("i.dot", { style: { "--c": palette[column[at]] } }), el("span.name", {}, name)));
     tip.style.setProperty("left", `${x + 190 > view.width ? x - 174 : x + 14}px`);
     tip.style.setProperty("top", `${Math.min(Math.max(8, y - 80), view.height - 200)}px`);
   }

@@ -15,7 +15,7 @@ export function unpack(buffer) {
     return found;
   };
   return { n, labels: head.labels, ids: column(Uint32Array), x: column(Uint16Array), y: column(Uint16Array),
-    label: column(Uint16Array), split: column(Uint8Array), doubt: column(Uint8Array) };
+    label: column(Uint16Array), split: column(Uint8Array), doubt: column(Uint8Array), kinds: head.kinds, found: column(Uint8Array) };
 }
 
 /** Where points stand on a canvas of `width` x `height` px: zoomed and moved by the person. */
@@ -58,6 +58,9 @@ const disc = (radius) => Array.from({ length: 2 * Math.ceil(radius) + 1 }, (_, r
   return dy * dy > radius * radius ? -1 : Math.floor(Math.sqrt(radius * radius - dy * dy));
 });
 
+/** px of a point: a few can be large, of many none may hide the others. */
+const radius = (n, zoom) => (n <= 60 ? 6.5 : Math.min(4.5, (n > 20000 ? 1.3 : n > 3000 ? 2 : 3.2) * Math.sqrt(Math.sqrt(zoom))));
+
 /** Draws all points on a canvas. `colors(i)` gives a place in `palette`; selected ones are drawn last, and larger. */
 export function paintPoints(canvas, view, points, palette, colors, selected, some) {
   const ratio = devicePixelRatio || 1;
@@ -65,7 +68,7 @@ export function paintPoints(canvas, view, points, palette, colors, selected, som
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   const image = pen.createImageData(width, height), pixels = new Uint32Array(image.data.buffer);
-  const small = Math.min(4.5, (points.n > 20000 ? 1.3 : points.n > 3000 ? 2 : 3.2) * Math.sqrt(Math.sqrt(view.zoom))) * ratio;
+  const small = radius(points.n, view.zoom) * ratio;
   const bright = palette.map((color) => number(color)), dim = palette.map((color) => number(color, 70));
   const scale = view.scale * ratio, left = (view.width / 2 + view.left) * ratio, top = (view.height / 2 + view.top) * ratio;
   const put = (i, rows, color) => {

@@ -208,12 +208,11 @@ class Queue {
 
   send({ key, kind, of, ...rest }) {
     const at = `/api/datasets/${this.dataset}`;
-    const who = localStorage.getItem("darkroom-name") || undefined;
     const { token, changes, threshold, model, without, ...more } = rest;
-    if (kind === "undo") return this.persist(`${at}/undo`, { of, token, who });
-    if (kind === "accept") return this.persist(`${at}/accept`, { token, threshold, model, without, who });
+    if (kind === "undo") return this.persist(`${at}/undo`, { of, token });
+    if (kind === "accept") return this.persist(`${at}/accept`, { token, threshold, model, without });
     const sent = changes.length ? { changes } : {}; // else what it is about stands in a filter
-    return this.persist(`${at}/changes`, { kind, token, who, ...more, ...sent });
+    return this.persist(`${at}/changes`, { kind, token, ...more, ...sent });
   }
 
   persist(address, json) {

@@ -68,9 +68,9 @@ export function batches(items) {
   return made;
 }
 
-/** u32 length of the head | head as JSON [{path, size}] | the bytes in order. */
+/** u32 length of the head | head as JSON [{path, place where there is one, size}] | the bytes in order. */
 export function packed(batch) {
-  const head = new TextEncoder().encode(JSON.stringify(batch.map(({ file, path }) => ({ path, size: file.size }))));
+  const head = new TextEncoder().encode(JSON.stringify(batch.map(({ file, path, place }) => ({ path, place, size: file.size }))));
   const length = new Uint8Array(4);
   new DataView(length.buffer).setUint32(0, head.length, true);
   return new Blob([length, head, ...batch.map(({ file }) => file)]);

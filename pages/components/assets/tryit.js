@@ -1,12 +1,13 @@
 // Try it: pictures in, answers out, why they are so, and what to do when one is wrong.
 
 const KEPT = 24; // answers on screen at most
+const MANY = 12; // pictures at once that are looked through as a table
 const SIDE = 1600; // px; a camera's picture is sent no larger
 
 export async function mount(kit, context) {
   const { el, button, icon, ask, persist, sleep, notice, plural, Refusal } = kit;
-  const [{ dropped, chosen }, { answerCard }, { openCamera }] = await Promise.all(
-    ["sending.js", "tryit_answer.js", "tryit_camera.js"].map((name) => import(context.at(name))));
+  const [{ dropped, chosen }, { answerCard }, { openCamera }, { whyDialog }] = await Promise.all(
+    ["sending.js", "tryit_answer.js", "tryit_camera.js", "why.js"].map((name) => import(context.at(name))));
   let data = context.data;
   const control = new AbortController();
   const { signal } = control;
@@ -25,6 +26,10 @@ export async function mount(kit, context) {
   const answers = el("div.answers");
   const more = el("p.quiet.more", { hidden: true });
   context.root.replaceChildren(area, place, samples, more, answers, input);
+  const dialog = await whyDialog(kit, context);
+  const why = ({ name, answer }, way) => dialog.open({
+    kind: "predictions", id: answer.id, name, way, model: answer.model?.id ?? data.model_id, dataset: data.dataset_id, labels: data.labels,
+  });
 
   // ---- pictures come in --------------------------------------------------------------------------------
   input.onchange = () => {
@@ -50,7 +55,11 @@ export async function mount(kit, context) {
   addEventListener("drop", hold, { signal });
   document.addEventListener("paste", paste, { signal });
 
-  const photograph = () => openCamera(kit, place, SIDE, (file) => take([{ file, path: file.name }]));
+  const photograph = () => openCamera(kit, place, SIDE, (file) => take([{ file, path: file.name }]), {
+    look: (frame) => ask(`/api/predict?keep=no&model=${encodeURIComponent(data.model_id)}`,
+      { method: "POST", body: frame, headers: { "Content-Type": "image/jpeg" }, signal }),
+    colour: (label) => data.labels.find(({ name }) => name === label)?.color,
+  });
 
   function drawSamples() {
     if (samples.dataset.shown === JSON.stringify(data.samples)) return;
@@ -65,6 +74,8 @@ export async function mount(kit, context) {
 
   function take(found) {
     if (!found.length) return;
+    // The table of many answers is another component of this page; where there is none, they come one by one.
+    if (found.length > MANY && !dispatchEvent(new CustomEvent("darkroom-many", { detail: found, cancelable: true }))) return;
     for (const { file, path } of found) queue.push({ file, name: path.split("/").pop() });
     work();
   }
@@ -76,7 +87,7 @@ export async function mount(kit, context) {
     for (let item; (item = queue.shift()) && !signal.aborted; ) {
       more.hidden = !queue.length;
       more.textContent = `${plural(queue.length, "more picture")} waiting`;
-      const card = answerCard(kit, item, { correct, close: forget });
+      const card = answerCard(kit, item, { correct, close: forget, why });
       cards.unshift(card);
       answers.prepend(card.node);
       cards.splice(KEPT).forEach((old) => old.dispose());
@@ -145,6 +156,7 @@ export async function mount(kit, context) {
       control.abort();
       cards.forEach((card) => card.dispose());
       place.stop?.();
+      dialog.stop();
     },
   };
 }

@@ -2,7 +2,10 @@
 
 const BARS = 5; // labels shown before "all"
 
-export function answerCard(kit, { file, name }, { correct, close }) {
+/** Rounded down: 99.8 % is not 100 %. */
+const sure = (share) => `${Math.floor(100 * share + 1e-9)} %`;
+
+export function answerCard(kit, { file, name }, { correct, close, why }) {
   const { el, button, icon, chip, percent, notice } = kit;
   const address = URL.createObjectURL(file);
   const picture = el("img.picture", { src: address, alt: name });
@@ -28,8 +31,11 @@ export function answerCard(kit, { file, name }, { correct, close }) {
   }
 
   function drawHeat(rows) {
-    heat.disabled = !rows.length;
-    if (!rows.length) return toggle(false);
+    heat.disabled = false;
+    toggle(false);
+    // A network whose last layers want the whole picture: its map is worked out when somebody asks.
+    heat.onclick = () => (rows.length ? toggle(canvas.hidden) : why(card, "heat"));
+    if (!rows.length) return;
     kit.paintHeat(canvas, rows.flat(), rows[0].length);
     toggle(true);
   }
@@ -48,8 +54,10 @@ export function answerCard(kit, { file, name }, { correct, close }) {
     const rest = rows.length > BARS && button("plain", `All ${rows.length} labels`, (event) => (list.append(...rows.slice(BARS)), event.target.remove()));
     const kind = answer.model?.kind === "trained" ? "Trained model" : "Instant model";
     body.replaceChildren(...[
-      el("div.verdict", {}, el("h3", { title: best.label }, best.label), el("b", {}, percent(best.confidence))),
+      answer.verdict_words && notice(answer.verdict_words),
+      el("div.verdict", {}, el("h3", { title: best.label }, best.label), el("b", {}, sure(best.confidence))),
       list, rest,
+      el("div.row", {}, button("", [icon("why"), "Why this answer?"], () => why(card))),
       answer.neighbours?.length > 0 && nearest(answer.neighbours),
       el("p.quiet.facts", {}, `${kind}, ${answer.milliseconds < 10 ? answer.milliseconds.toFixed(1) : Math.round(answer.milliseconds)} ms`),
     ].filter(Boolean));
