@@ -19,11 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).parents[1]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
 START_S = 60.0
+OPEN: dict[Page, list[Request]] = {}  # the pages of `watched`, each with its requests that have no answer yet
 PATIENCE_MS = 180_000  # for a busy machine; a test that passes never waits so long
 
 
@@ -121,8 +123,11 @@ def watched(browser: Browser, address: str, **context: object) -> Iterator[Page]
     opened.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     page = opened.new_page()
+    asked = OPEN[page] = []
     foreign: list[str] = []
     errors: list[str] = []
+    page.on("request", lambda request: asked.append(request))
+    page.on("requestfinished", lambda request: asked.remove(request) if request in asked else None)
     page.on("request", lambda request: None if _own(request.url, address) else foreign.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
@@ -133,7 +138,17 @@ def watched(browser: Browser, address: str, **context: object) -> Iterator[Page]
         assert foreign == [], f"requests to other hosts: {foreign}"
         assert errors == [], f"errors on the page: {errors}"
     finally:
+        del OPEN[page]
         opened.close()
+
+
+def words(page: Page) -> str:
+    """All that a page says and which requests of it have no answer, for whoever asks why a test failed."""
+    lost = [f"no answer: {request.method} {request.url} {request.failure or ''}" for request in OPEN[page]]
+    try:
+        return "\n".join([page.url, *lost, page.locator("body").aria_snapshot(timeout=5000)])
+    except PlaywrightError as error:
+        return f"{page.url}: {error.message}"
 
 
 def _own(url: str, address: str) -> bool:

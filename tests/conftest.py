@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from core.imaging.lending import Lender
 from core.imaging.pool import DecoderPool
 from core.studio import Studio
-from tests import worlds
+from tests import browser, worlds
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +28,12 @@ def lender() -> Iterator[Lender]:
 @pytest.fixture
 def studio(tmp_path: Path, decoder: DecoderPool) -> Studio:
     return worlds.make_studio(tmp_path / "home", decoder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A browser test that fails tells what its pages said at that moment."""
+    report = yield
+    if report.when == "call" and report.failed:
+        report.sections += [("what the page says", browser.words(page)) for page in browser.OPEN]
+    return report

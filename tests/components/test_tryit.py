@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser import chromium, drop, settled, watched
 from tests.components.conftest import World
@@ -71,6 +71,20 @@ def test_a_file_that_is_no_picture_gets_the_servers_sentence(page: Page, tmp_pat
     page.locator("input[type=file]").set_input_files([tmp_path / "letter.jpg", pictures[0]])
     page.get_by_text("This file is not a picture. Choose a JPEG, PNG, WebP or GIF.").wait_for()
     expect(page.locator(".verdict")).to_have_count(1)  # the other one is answered all the same
+
+
+def test_what_is_dropped_as_soon_as_there_is_a_place_for_it_is_answered(
+    browser: Browser, address: str, world: World, pictures: list[Path]
+) -> None:
+    def late(route: Route) -> None:
+        module = route.fetch()
+        route.fulfill(response=module, body=f"await new Promise((done) => setTimeout(done, 1000));\n{module.text()}")
+
+    with watched(browser, address) as page:
+        page.route("**/why_near*", late)
+        page.goto("/?show=tryit")
+        drop(page, ".drop", pictures[:1])
+        page.locator(".verdict").wait_for()
 
 
 def test_a_correction_is_learned_and_shown_before_and_after(page: Page, pictures: list[Path], world: World) -> None:

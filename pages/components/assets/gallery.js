@@ -16,8 +16,8 @@ export async function mount(kit, context) {
   const undo = button("", [icon("undo"), "Undo"], () => queue.undo(), { title: "Ctrl Z" });
   const messages = el("div.messages");
   const place = el("div.place");
-  context.root.replaceChildren(messages, place);
   const dialog = data.model ? await whyDialog(kit, context) : null;
+  context.root.replaceChildren(messages, place, ...(dialog ? [dialog.node] : []));
 
   /** What is on screen for an image: the server's word, and over it what is on its way. */
   const shown = (id) => Object.assign({}, images.get(id), ...queue.pending(id).map(({ revision, image_id, ...patch }) => patch));

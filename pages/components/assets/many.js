@@ -24,8 +24,8 @@ export async function mount(kit, context) {
   const area = el("section.drop", { "aria-label": "Drop many pictures" },
     el("div.words", {}, el("h3", {}, "Many at once"), el("p.quiet", {}, "Drop a folder, or up to 20,000 pictures. You may close this page once they are sent.")),
     el("div.row", {}, button("", "Choose pictures", () => files.click()), button("", "Choose a folder", () => folder.click())));
-  context.root.replaceChildren(area, files, folder, el("div.row.which", {}, pick), progress, table.node);
   const dialog = await whyDialog(kit, context);
+  context.root.replaceChildren(area, files, folder, el("div.row.which", {}, pick), progress, table.node, dialog.node);
 
   // ---- pictures come in --------------------------------------------------------------------------------
   for (const input of [files, folder]) input.onchange = () => (take(chosen(input)), (input.value = ""));

@@ -25,8 +25,8 @@ export async function mount(kit, context) {
       button("", [icon("camera"), "Photograph"], () => photograph())));
   const answers = el("div.answers");
   const more = el("p.quiet.more", { hidden: true });
-  context.root.replaceChildren(area, place, samples, more, answers, input);
   const dialog = await whyDialog(kit, context);
+  context.root.replaceChildren(area, place, samples, more, answers, input, dialog.node);
   const why = ({ name, answer }, way) => dialog.open({
     kind: "predictions", id: answer.id, name, way, model: answer.model?.id ?? data.model_id, dataset: data.dataset_id, labels: data.labels,
   });

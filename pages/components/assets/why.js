@@ -1,7 +1,8 @@
 // "Why this answer?": one picture, large. Ways to ask the network, a brush to erase with, what it is reminded of.
 //
 // It is opened from an answer and from a mistake: `open({kind, id, name, model, dataset, labels, said})`, where `kind`
-// is "images" or "predictions" and `said` the label to explain, where that is not the best one.
+// is "images" or "predictions" and `said` the label to explain, where that is not the best one. Its `node` is put into
+// the page by whoever asks for it, together with all else: what can be seen can be used.
 
 const BARS = 5; // labels shown
 
@@ -11,7 +12,6 @@ export async function whyDialog(kit, context) {
     ["why_map.js", "why_erase.js", "why_near.js"].map((name) => import(context.at(name))));
   await kit.wear(context.root, context.at("why.css"));
   const dialog = el("dialog.why", { "aria-label": "Why this answer?" });
-  context.root.append(dialog);
   let control = new AbortController();
   let on = null; // what is looked at, and everything that is drawn of it
   dialog.onclick = (event) => event.target === dialog && dialog.close();
@@ -178,5 +178,5 @@ export async function whyDialog(kit, context) {
     learns(el("p", {}, icon("check"), "Learned. ", el("b", {}, label), ` ${percent(share(before), 1)} before, ${percent(share(after), 1)} now.`));
   }
 
-  return { open, stop: () => (control.abort(), dialog.remove()) };
+  return { node: dialog, open, stop: () => control.abort() };
 }
