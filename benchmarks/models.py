@@ -5,7 +5,6 @@ Each section is a module of its own: `arguments(parser)` says what it takes, `ru
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -31,18 +30,5 @@ SECTIONS = {
 }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    sections = parser.add_subparsers(dest="section", required=True, metavar="SECTION")
-    for name, module in SECTIONS.items():
-        section = sections.add_parser(name, description=module.__doc__)
-        section.add_argument("--trials", type=int, default=1)
-        module.arguments(section)
-    wish = parser.parse_args()
-    print(worlds.header(wish.trials))
-    SECTIONS[wish.section].run(wish)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(worlds.command(__doc__, SECTIONS, trials=1))

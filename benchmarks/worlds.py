@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import importlib.metadata
 import json
@@ -16,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -31,6 +33,21 @@ def header(trials: int) -> str:
     memory_gb = psutil.virtual_memory().total / 1e9
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, no GPU"
     return f"{machine}; Python {platform.python_version()}, {versions}; {trials} trials; {time.strftime('%Y-%m-%d')}"
+
+
+def command(told: str | None, sections: Mapping[str, ModuleType], trials: int) -> int:
+    """A benchmark of several sections, each a module with `arguments(parser)` and `run(wish)`: reads the command line
+    and runs the one that is named."""
+    parser = argparse.ArgumentParser(description=told, formatter_class=argparse.RawDescriptionHelpFormatter)
+    choice = parser.add_subparsers(dest="section", required=True, metavar="SECTION")
+    for name, module in sections.items():
+        section = choice.add_parser(name, description=module.__doc__)
+        section.add_argument("--trials", type=int, default=trials)
+        module.arguments(section)
+    wish = parser.parse_args()
+    print(header(wish.trials))
+    sections[wish.section].run(wish)
+    return 0
 
 
 def unpack(name: str, destination: Path) -> Path:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,16 +23,7 @@ from tests.worlds import NoPredictor, folder_of, imported, make_studio, png
 class SaysHat(NoPredictor):
     """Answers every picture alike; the labels are as hostile as people's are."""
 
-    def predict(
-        self,
-        model: Model,
-        picture: bytes | Path,
-        neighbours: int = 3,
-        heat: bool = True,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> Answer:
-        if meanwhile is not None:
-            meanwhile()
+    def said(self, picture: bytes | Path) -> Answer:
         return Answer((Ranked("=1+1", 0.75), Ranked("@cat", 0.25)), (), (), 12.5, 8, 8)
 
 
@@ -61,11 +51,10 @@ def test_a_picture_is_on_the_disk_before_its_prediction_is_told(studio: Studio, 
 def test_a_picture_that_is_refused_leaves_the_disk(
     studio: Studio, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: SaysHat, *asked: object, meanwhile: Callable[[], None]) -> Answer:
-        meanwhile()
+    def refuse(self: SaysHat, picture: bytes | Path) -> Answer:
         raise Refused("This is not a picture.", "not_a_picture")
 
-    monkeypatch.setattr(SaysHat, "predict", refuse)
+    monkeypatch.setattr(SaysHat, "said", refuse)
     known = studio.store.images.page(model.dataset_id, Where(), 0, 1)[0]
     learned, letter = studio.files.picture(known.sha256), b"Dear all"
     for content in (letter, learned.read_bytes()):

@@ -25,7 +25,8 @@ from core.serving.headers import ALWAYS
 from core.serving.routes import TABLE, routes
 from core.stores import Where
 from core.studio import Studio
-from tests.serving.world import WEBP, FakeDecoder, FakeServices, client, open_world, with_images, with_model
+from tests.serving.world import WEBP, FakeDecoder, client, open_world, with_images, with_model
+from tests.worlds import NoServices
 
 SCRIPT = b"export const a = 1;\n" * 100
 
@@ -345,7 +346,7 @@ def test_a_picture_is_answered_best_first_and_can_be_corrected(web: TestClient, 
     corrected = web.post(f"/api/predictions/{answer['id']}/correct", json={"label": "dog"}).json()
     assert corrected["dataset_id"] == image.dataset_id
     assert studio.store.images.get(corrected["image_id"]).label == "dog"
-    assert isinstance(studio.services, FakeServices) and studio.services.woken
+    assert isinstance(studio.services, NoServices) and studio.services.woken
 
 
 def test_what_a_correction_brought_is_told_once_it_is_learned(web: TestClient, studio: Studio) -> None:

@@ -16,7 +16,8 @@ import pytest
 from core.errors import DiskFull, StudioError
 from core.serving import demands, lifespan, server
 from core.settings import Settings
-from tests.serving.world import FakeServices, open_world
+from tests.serving.world import open_world
+from tests.worlds import NoServices
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,7 +97,7 @@ def test_the_web_process_says_that_it_is_there_and_wakes_the_scheduler(tmp_path:
 
     asyncio.run(live())
     assert studio.store.services.all()["web"].detail == {"pid": os.getpid()}
-    assert isinstance(studio.services, FakeServices) and studio.services.woken
+    assert isinstance(studio.services, NoServices) and studio.services.woken
     assert closed == [True]
     assert "said in between" in studio.files.log("web").read_text()
     assert "darkroom-heart" not in {thread.name for thread in threading.enumerate()}

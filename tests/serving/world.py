@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.storage import LocalFiles, open_store
 from core.stores import NewImage, Where
 from core.studio import Studio
+from tests.worlds import NoPredictor, NoServices
 
 WEBP = b"RIFF....WEBP"
 HOME = "http://127.0.0.1:8501"
@@ -65,19 +66,10 @@ class FakeDecoder:
     def close(self) -> None: ...
 
 
-class FakePredictor:
+class FakePredictor(NoPredictor):
     """Knows two labels and one picture it cannot read."""
 
-    def predict(
-        self,
-        model: Model,
-        picture: bytes | Path,
-        neighbours: int = 3,
-        heat: bool = True,
-        meanwhile: Callable[[], None] | None = None,
-    ) -> Answer:
-        if meanwhile is not None:
-            meanwhile()
+    def said(self, picture: bytes | Path) -> Answer:
         if picture == b"not a picture":
             raise Refused("This is not a picture.", "not_a_picture")
         if picture == b"kill":
@@ -95,16 +87,6 @@ class FakePredictor:
         if example == b"not a picture":
             raise Refused("This is not a picture.", "not_a_picture")
         return tuple(Neighbour(n, f"{n:064x}", "cat", 1 - n / 10) for n in (1, 2) if n != example)[:count]
-
-
-class FakeServices:
-    def __init__(self) -> None:
-        self.woken = 0
-
-    def wake(self) -> None:
-        self.woken += 1
-
-    def expect_training(self) -> None: ...
 
 
 class NoVectors:
@@ -127,7 +109,7 @@ def open_world(home: Path, **changed: object) -> Studio:
         decoder=FakeDecoder(),
         vectors=NoVectors(),
         predictor=FakePredictor(),
-        services=FakeServices(),
+        services=NoServices(),
     )
 
 
