@@ -13,11 +13,11 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from core.embedded import open_studio
 from core.settings import read_settings
-from tests.browser import ROOT, chromium, free_port, serve, settled, watched
+from tests.browser import OPEN, ROOT, chromium, free_port, serve, settled, watched
 from tests.screens import ASKED_FOR, WORLDS, World
 from tests.screens.shots import LOOKS, SIZES, Shot
 
@@ -25,6 +25,7 @@ OUT = ROOT / "build" / "screenshots"
 README = ROOT / "docs" / "pictures"
 PAGE = "document.querySelector('[data-testid=stMain]') ?? document.documentElement"
 MOST_PX = 3000  # of a page's height
+QUIET_MS = 15_000  # at most
 
 
 def main(named: Sequence[str]) -> None:
@@ -79,14 +80,26 @@ def take(browser: Browser, address: str, shots: list[Shot], look: tuple[str, str
             if shot.act:
                 shot.act(page)
             page.wait_for_timeout(shot.wait_ms)
+            there(page)
             if shot.whole:
                 page.set_viewport_size({"width": width, "height": min(max(height, tall(page)), MOST_PX)})
                 page.wait_for_timeout(400)
+                there(page)
             name = f"{shot.name}-{theme}-{size}.png"
             page.screenshot(path=OUT / name)
             print(f"{name}{'  SCROLLS SIDEWAYS' if wide(page) else ''}")
             taken.append(name)
     return taken
+
+
+def there(page: Page) -> None:
+    """Waits until nothing of the page is a placeholder any more and no picture is on its way; not for ever, for a page
+    that shows what is under way asks again and again."""
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    for _ in range(QUIET_MS // 300):
+        page.wait_for_timeout(300)
+        if not OPEN[page]:
+            return
 
 
 def wide(page: Page) -> bool:

@@ -21,7 +21,6 @@ from core.studio import Studio
 from tests.screens.few import select
 from tests.screens.shots import (
     DATA,
-    LOOKS,
     SAMPLES,
     Shot,
     facts_known,
@@ -63,7 +62,7 @@ def crowd(studio: Studio) -> list[Shot]:
         Shot("crowd-models", "/models"),
         *views_of("crowd", datasets.get(studio, dataset.id)),
         Shot("crowd-last-page", f"{at}&page={-(-PICTURES // 60)}", wait_ms=1500),
-        Shot("crowd-selected", at, whole=False, act=select, looks=LOOKS[:2]),
+        Shot("crowd-selected", at, whole=False, act=select),
         Shot("crowd-compared", f"{at}&view=versions&before={kept}&after=0", wait_ms=1500),
         *views_of_model("crowd-model", model),
     ]

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from core import datasets
 from core.records import Dataset
 from core.studio import Studio
-from tests.screens.shots import LOOKS, Shot, copied, pictures_of, ready, signs, views_of, views_of_model
+from tests.screens.shots import Shot, copied, pictures_of, ready, signs, views_of, views_of_model
 
 
 def few(studio: Studio) -> list[Shot]:
@@ -28,7 +28,7 @@ def few(studio: Studio) -> list[Shot]:
         *views_of("five", five),
         *views_of_model("five-model", model),
         *[shot for shot in views_of("loose", loose) if shot.name in ("loose-pictures", "loose-label", "loose-train")],
-        Shot("three-selected", f"/datasets?dataset={three.id}", whole=False, act=select, looks=LOOKS[:2]),
+        Shot("three-selected", f"/datasets?dataset={three.id}", whole=False, act=select),
     ]
 
 

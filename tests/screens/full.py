@@ -18,7 +18,10 @@ DEMO = DATA / "demo_clothes4.zip"
 
 def empty(_studio: Studio) -> list[Shot]:
     """Nothing there yet."""
-    return [Shot(f"{name or 'home'}-empty", f"/{name}") for name in ("", "datasets", "label", "train", "models", "try")]
+    return [
+        Shot(f"{name or 'home'}-empty", f"/{name}")
+        for name in ("", "datasets", "label", "train", "models", "try", "system")
+    ]
 
 
 def full(studio: Studio) -> list[Shot]:
@@ -64,9 +67,9 @@ def full(studio: Studio) -> list[Shot]:
         Shot("versions", f"/datasets?dataset={road.id}&view=versions"),
         Shot("compared", f"/datasets?dataset={road.id}&view=versions&before={kept}&after=0&kind=relabelled"),
         Shot("merge", "/datasets?merge=1"),
-        Shot("dataset-selected", f"/datasets?dataset={shown.id}", whole=False, act=select, looks=LOOKS[:2]),
+        Shot("dataset-selected", f"/datasets?dataset={shown.id}", whole=False, act=select),
         Shot("dataset-large", f"/datasets?dataset={shown.id}", whole=False, act=enlarge, wait_ms=1500),
-        Shot("dataset-doubtful", f"/datasets?dataset={shown.id}&label=doubtful", looks=LOOKS[:1]),
+        Shot("dataset-doubtful", f"/datasets?dataset={shown.id}&label=doubtful"),
         Shot("dataset-map", f"/datasets?dataset={shown.id}&view=map", act=mapped, wait_ms=1500),
         Shot("findings", f"/datasets?dataset={road.id}&view=findings", wait_ms=1500),
         Shot("enough", f"/datasets?dataset={shown.id}&view=enough", act=answered, wait_ms=1500),
@@ -76,13 +79,13 @@ def full(studio: Studio) -> list[Shot]:
         Shot("model-trained", f"/models?model={finished.model_id}", wait_ms=2500),
         Shot("why", f"/models?model={instant.id}", whole=False, act=why),
         Shot("why-occlusion", f"/models?model={instant.id}", whole=False, act=why_occlusion),
-        Shot("why-erase", f"/models?model={instant.id}", whole=False, act=why_erase, looks=LOOKS[:2]),
+        Shot("why-erase", f"/models?model={instant.id}", whole=False, act=why_erase),
         Shot("model-use", f"/models?model={instant.id}&view=use", wait_ms=1500),
         Shot("model-away", f"/models?model={instant.id}&view=packages"),
         Shot("model-compared", f"/models?model={finished.model_id}&view=compare", wait_ms=2000),
         Shot("model-travel", f"/models?model={finished.model_id}&view=travel", wait_ms=2000),
         Shot("try", f"/try?dataset={road.id}"),
-        Shot("try-answered", f"/try?dataset={road.id}", act=ask, wait_ms=1500, looks=LOOKS[:1]),
+        Shot("try-answered", f"/try?dataset={road.id}", act=ask, wait_ms=1500),
         Shot("many", f"/try?dataset={road.id}", act=many, wait_ms=1500),
         Shot("system", "/system"),
         Shot("developers", "/developers", bare=True),

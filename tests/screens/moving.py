@@ -15,7 +15,7 @@ from core.records import Errand, Incoming, IncomingState
 from core.stores import Change, Where
 from core.studio import Studio
 from tests.screens.crowd import multiplied
-from tests.screens.shots import LOOKS, Shot, facts_known, in_its_place, ready, signs, views_of_model, wait
+from tests.screens.shots import Shot, facts_known, in_its_place, ready, signs, views_of_model, wait
 
 PICTURES = 12_000
 _held = ExitStack()  # until this process ends: nobody carries out what is to be seen under way
@@ -48,7 +48,7 @@ def moving(studio: Studio) -> list[Shot]:
         Shot("errand-stopped", f"/datasets?dataset={stopped}", wait_ms=1500),
         Shot("errand-kept", f"/datasets?dataset={kept}&view=versions", wait_ms=1500),
         Shot("bring", "/models", act=bring),
-        Shot("bring-refused", "/models", act=bring_what_is_none, wait_ms=3000, looks=LOOKS[:2]),
+        Shot("bring-refused", "/models", act=bring_what_is_none, wait_ms=3000),
         *views_of_model("brought", models.get(studio, measured.model_id)),
         Shot("brought-alone", f"/models?model={alone.model_id}"),
         Shot("brought-alone-dataset", f"/datasets?dataset={models.get(studio, alone.model_id).dataset_id}"),

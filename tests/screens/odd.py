@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import datasets
 from core.records import Dataset
 from core.studio import Studio
-from tests.screens.shots import LOOKS, Shot, copied, pictures_of, ready, signs
+from tests.screens.shots import Shot, copied, pictures_of, ready, signs
 
 
 def odd(studio: Studio) -> list[Shot]:
@@ -18,7 +18,7 @@ def odd(studio: Studio) -> list[Shot]:
         Shot("label-odd", f"/label?dataset={many}", wait_ms=1500),
         Shot("model-odd", f"/models?model={model.id}", wait_ms=2000),
         Shot("nowhere", "/models?model=999"),
-        Shot("one-label", f"/train?dataset={lonely}", looks=LOOKS[:1]),
+        Shot("one-label", f"/train?dataset={lonely}"),
     ]
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from filelock import FileLock, Timeout
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from core import models, uploads
 from core.records import Dataset, Image, Model, Split
@@ -42,7 +42,7 @@ def views_of(name: str, dataset: Dataset) -> list[Shot]:
     return [
         Shot(f"{name}-pictures", at, wait_ms=1500),
         *[
-            Shot(f"{name}-{view}", f"{at}&view={view}", wait_ms=2500)
+            Shot(f"{name}-{view}", f"{at}&view={view}", act=worked_out, wait_ms=2500)
             for view in ("findings", "map", "versions", "enough")
         ],
         Shot(f"{name}-label", f"/label?dataset={dataset.id}", whole=False, wait_ms=1500),
@@ -54,8 +54,14 @@ def views_of(name: str, dataset: Dataset) -> list[Shot]:
 def views_of_model(name: str, model: Model) -> list[Shot]:
     at = f"/models?model={model.id}"
     return [
-        Shot(f"{name}-{view}", f"{at}&view={view}", wait_ms=2500) for view in ("judge", "compare", "use", "packages")
+        Shot(f"{name}-{view}", f"{at}&view={view}", act=worked_out, wait_ms=2500)
+        for view in ("judge", "compare", "use", "packages")
     ]
+
+
+def worked_out(page: Page) -> None:
+    """What the surveyor works out for this page is there."""
+    expect(page.locator("[data-testid=stMain] .dr-bar")).to_have_count(0)
 
 
 def wait(over: Callable[[], bool]) -> None:
