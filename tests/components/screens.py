@@ -47,12 +47,16 @@ if show in ("sheet", "trash"):
         | ({"deleted": True, "left": 30 - i, "held": i == 2} if show == "trash" else {})
         for i in range(1, count + 1)
     ]
+    more = [
+        {"id": n, "name": f"label {n}", "color": label_colour(n)}
+        for n in range(5, 1 + int(st.query_params.get("labels", "4")))
+    ]
     frame.head("Clothes", "400 pictures in 4 labels. The instant model gets 93 of 100 right, give or take 3.")
     happened = gallery(
         "g",
         7,
         images,
-        labels,
+        labels + more,
         page=st.query_params.get("page", "1"),
         mode="trash" if show == "trash" else "sheet",
         total=399,

@@ -31,6 +31,14 @@ def card(page: Page, at: int) -> Locator:
     return page.locator(".findings .card").nth(at)
 
 
+def test_what_can_be_kept_is_chosen_at_one_height(show: Open) -> None:
+    """Whatever the captions above take: the label of the first one has sixty characters."""
+    page = show("")
+    buttons = card(page, 1).get_by_role("button", name="Keep this one")
+    heights = {box["y"] for at in range(buttons.count()) if (box := buttons.nth(at).bounding_box())}
+    assert buttons.count() == 3 and len(heights) == 1
+
+
 def test_a_finding_is_settled_with_one_click_and_taken_back_with_another(show: Open, world: World) -> None:
     page = show("")
     card(page, 0).get_by_role("button", name="Keep this one").nth(1).click()

@@ -153,6 +153,21 @@ def test_all_that_match_are_changed_by_their_filter_and_undone_as_one(show: Open
     until(lambda: labels_of(world) == before)
 
 
+def test_every_label_is_seen_on_a_button_or_stands_in_the_menu(show: Open) -> None:
+    page = show("sheet&labels=20")
+    top = page.locator(".cell").first.bounding_box()
+    page.locator(".cell").first.click()
+    assert page.locator(".cell").first.bounding_box() == top, "what is clicked stays under the pointer"
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Select all").click()
+    expect(page.get_by_role("button", name="Select all 399 that match")).to_be_visible()
+    end = page.locator(".tools .labels").evaluate("some => some.getBoundingClientRect().right")
+    buttons = page.locator("button.label").evaluate_all("some => some.map((one) => one.getBoundingClientRect().right)")
+    assert len(buttons) == 9 and max(buttons) <= end + 1
+    in_menu = page.locator(".tools select option[value^='at ']").all_inner_texts()
+    assert in_menu == [f"label {n}" for n in range(len(buttons) + 1, 21)]
+
+
 def test_a_click_after_all_that_match_means_that_picture_alone(show: Open, world: World) -> None:
     page = show("sheet")
     page.get_by_role("button", name="Select all").click()

@@ -2,6 +2,9 @@
 //
 // `target()` is what is meant: ids of pictures on screen, or {where, count}: all that match, over all pages.
 
+const KEYS = 9; // labels that have a key, and a button where there is room
+const BESIDE = 4; // labels that stand beside the other buttons; more have a line of their own, kept free before they come
+
 export function selectionBar(model, node, { target, size, clear, idle = () => [], beside = () => [], after = () => {} }) {
   const { el, button, icon, count } = model.kit;
   const trash = () => model.data.mode === "trash";
@@ -9,18 +12,30 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
   function draw() {
     const n = size();
     const rest = el("div.rest", {}, model.state, model.undo);
+    node.classList.toggle("tall", model.labels.length > BESIDE && !trash());
     if (!n) return node.replaceChildren(...idle(), rest);
-    node.replaceChildren(el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices()),
+    const bar = (fitting) => node.replaceChildren(el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices(fitting)),
       button("plain", "Clear", clear), rest);
+    bar(KEYS);
+    if (!trash() && hidden()) bar(KEYS - hidden());
+  }
+
+  /** How many of the labels' buttons the line has no room for. Where it can be swept with a finger, none counts. */
+  function hidden() {
+    const some = node.querySelector(".labels");
+    if (getComputedStyle(some).getPropertyValue("--swept").trim()) return 0;
+    const end = some.getBoundingClientRect().right + 1;
+    return [...some.children].filter((one) => one.getBoundingClientRect().right > end).length + KEYS - some.children.length;
   }
 
   const putBack = () => [button("primary", [icon("undo"), "Put back"], () => (model.restore(target()), after("restore")))];
 
-  function choices() {
-    const some = model.labels.slice(0, 9).map((label, at) =>
+  /** `fitting`: of the labels, so many have a button; the others stand in the menu. */
+  function choices(fitting) {
+    const some = model.labels.slice(0, fitting).map((label, at) =>
       button("label", [chipLike(label), el("kbd", {}, `${at + 1}`)], () => labelWith(at), { title: `${label.name}: key ${at + 1}` }));
     const one = !target().where && size() === 1 && model.why;
-    return [one && button("", [icon("why"), "Why?"], () => model.why(target()[0]), { title: "Why this answer?" }), el("div.labels", {}, some), more(), button("", [icon("bin"), "Delete"], remove, { title: "Delete key" })].filter(Boolean);
+    return [one && button("", [icon("why"), "Why?"], () => model.why(target()[0]), { title: "Why this answer?" }), el("div.labels", {}, some), more(fitting), button("", [icon("bin"), "Delete"], remove, { title: "Delete key" })].filter(Boolean);
   }
 
   const chipLike = ({ name, color }) => el("span.mini", {}, el("i.dot", { style: { "--c": color } }), el("span.name", {}, name));
@@ -39,13 +54,13 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
     model.remove(gone);
   }
 
-  /** Labels beyond the ninth, a new one, none at all, and what the pictures are used for. */
-  function more() {
+  /** Labels without a button, a new one, none at all, and what the pictures are used for. */
+  function more(from) {
     const option = (value, text) => el("option", { value }, text);
     const group = (label, ...options) => Object.assign(el("optgroup", {}, ...options), { label });
     const uses = { auto: "Darkroom decides", train: "Training", validation: "Validation", test: "Testing" };
     const menu = el("select", { title: "More to do with the selected pictures" }, option("", "More"),
-      group("Label", model.labels.slice(9).map(({ name }, at) => option(`at ${at + 9}`, name)),
+      group("Label", model.labels.slice(from).map(({ name }, at) => option(`at ${at + from}`, name)),
         option("new", "New label\u2026"), option("none", "Take the label away")),
       group("Use for", Object.entries(uses).map(([value, text]) => option(`use ${value}`, text))));
     menu.onchange = () => {

@@ -14,7 +14,8 @@ export function draw(model, place, ids) {
   const grid = el("div.sheet", { role: "listbox", "aria-multiselectable": "true", "aria-label": "Pictures" });
   const large = model.largePicture(model, { step: (by) => stepLarge(by), closed: () => cells.get(ids[cursor]) && focus(cursor) });
   const example = model.byExample(model);
-  place.replaceChildren(tools, example.node, grid, large.dialog);
+  const offer = el("div.offer");
+  place.replaceChildren(tools, offer, example.node, grid, large.dialog);
 
   const bar = model.selectionBar(model, tools, {
     target: () => (all ? { where: model.data.where, count: model.data.total } : [...selected]),
@@ -22,7 +23,6 @@ export function draw(model, place, ids) {
     clear: () => (clear(), paint(), focus(cursor)),
     idle: () => [ids.length > 0 && button("", "Select all", everything, { title: "Ctrl A" }), model.data.mode === "sheet" && model.data.where && example.button,
       ids.length > 0 && el("span.quiet.hint", {}, "Click selects, Shift a range, drag a field, Enter shows it large.")].filter(Boolean),
-    beside: () => [offer()].filter(Boolean),
     after,
   });
 
@@ -50,10 +50,10 @@ export function draw(model, place, ids) {
   }
 
   /** Once a whole page is selected: the rest of what matches, too. */
-  function offer() {
+  function offers() {
     const { total, where } = model.data;
-    if (!where || all || total <= ids.length || selected.size < alive().length) return null;
-    return button("", `Select all ${count(total)} that match`, () => ((all = true), paint(), focus(cursor))); // the button goes: keys go on working
+    if (!where || all || total <= ids.length || selected.size < alive().length) return [];
+    return [button("", `Select all ${count(total)} that match`, () => ((all = true), paint(), focus(cursor)))]; // the button goes: keys go on working
   }
 
   function point(index, { shiftKey, ctrlKey, metaKey, pointerType }) {
@@ -189,6 +189,7 @@ export function draw(model, place, ids) {
   function paint(some) {
     for (const id of some ?? ids) if (cells.has(id)) paintCell(id);
     for (const id of ids) cells.get(id).node.setAttribute("aria-selected", selected.has(id));
+    offer.replaceChildren(...offers());
     bar.draw();
   }
 
