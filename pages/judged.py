@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core import datasets, evaluation, judgements
+from core import datasets, evaluation, judgements, models
 from core.errors import NotFound
 from core.evaluation import Choice
 from core.judgements import Judgement, Measure
@@ -34,10 +34,15 @@ def draw(studio: Studio, model: Model) -> None:
         return states.problem(str(gone))
     if mixed := judgements.mixed_up(found):
         markup.draw(markup.words(mixed))
-    survey, judgement = judgements.of(studio, model)
     left, right = st.columns([3, 2], gap="large") if len(model.labels) <= SMALL else (st.container(), st.container())
     with left:
         confusion(model, found)
+    if models.too_few(model):
+        with right:
+            counted(studio, model, found)
+        pictures(studio, model)
+        return
+    survey, judgement = judgements.of(studio, model)
     with right:
         bars(model, found)
     pictures(studio, model)
@@ -89,6 +94,20 @@ def bars(model: Model, found: Scores) -> None:
     markup.section("Label by label", "click a bar to see its pictures")
     figure = judged_charts.bars(found, ink())
     chart(model, "bars", figure, "What share of each label is found, and is right when said.", judged_charts.read_bar)
+
+
+def counted(studio: Studio, model: Model, found: Scores) -> None:
+    """In place of the bars, and of everything else that is a share: a handful of pictures is only counted."""
+    markup.section("Label by label")
+    positions = {label.name: label.position for label in studio.store.datasets.labels(model.dataset_id)}
+    called = [sum(column) for column in zip(*found.confusion, strict=True)]
+    rows = [
+        [markup.chip(one.label, positions.get(one.label)), f"{row[at]} of {one.images}", f"{row[at]} of {called[at]}"]
+        for at, (one, row) in enumerate(zip(found.labels, found.confusion, strict=True))
+    ]
+    markup.draw(markup.table(["Label", "Found", "Right when it says so"], rows))
+    said = f"Shares, and how far they may be off, are worked out from {models.FEW} measured pictures on."
+    markup.draw(markup.words(said, quiet=True, small=True))
 
 
 # ---- the pictures --------------------------------------------------------------------------------------

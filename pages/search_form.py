@@ -9,6 +9,7 @@ import streamlit as st
 from core import searches, spaces, versions
 from core.records import Dataset, SearchKind
 from core.searches import Asked
+from core.stores import Where
 from core.studio import Studio
 from pages.parts import frame, links, markup, pickers, states
 from pages.parts.text import literal
@@ -48,7 +49,8 @@ def draw(studio: Studio, everything: dict[int, str], dataset: Dataset) -> None:
             asked = advanced(studio, float(minutes or options[1]))
         planned = searches.plan(studio, dataset.id, asked)
         if not_yet:
-            states.missing(not_yet, dataset.id)
+            to_label = studio.store.images.count(dataset.id, Where(unlabelled=True)) > 0
+            states.missing(not_yet, dataset.id, to_label)
         else:
             markup.draw(markup.words(planned.sentence, quiet=True, small=True))
         if begin:

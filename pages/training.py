@@ -11,6 +11,7 @@ import streamlit as st
 from core import architectures, datasets, estimates, models, recipe, runs, searches, versions, weights
 from core.architectures import Architecture
 from core.records import Dataset, Run, TrainingSpec
+from core.stores import Where
 from pages import search, search_form, studio
 from pages.parts import frame, links, markup, pickers, states, tiles
 from pages.parts.network_picker import is_card, network_picker
@@ -79,7 +80,8 @@ def dials(
         if not not_yet:
             links.go("Find good settings for me", "training", "search", "secondary", dataset=dataset.id, find=1)
     if not_yet:
-        states.missing(not_yet, dataset.id)
+        to_label = darkroom.store.images.count(dataset.id, Where(unlabelled=True)) > 0
+        states.missing(not_yet, dataset.id, to_label)
         return int(epochs or 1), False
     found = estimates.estimate(card, dataset.images, int(epochs or 1), estimates.speeds(darkroom))
     markup.draw(markup.words(f"{card.title}: {takes(found)} The best epoch is kept.", quiet=True, small=True))

@@ -6,12 +6,14 @@ from typing import Literal
 
 import streamlit as st
 
+Kind = Literal["primary", "secondary", "tertiary"]
+
 
 def go(
     label: str,
     screen: str,
     icon: str | None = None,
-    kind: Literal["primary", "secondary", "tertiary"] = "tertiary",
+    kind: Kind = "tertiary",
     place: str = "",
     **address: object,
 ) -> None:

@@ -34,12 +34,13 @@ def empty(title: str, sentence: str) -> None:
     markup.draw(f'<div class="dr-empty"><h2>{escape(title)}</h2>', f'<p class="dr-quiet">{escape(sentence)}</p></div>')
 
 
-def missing(sentence: str, dataset_id: int) -> None:
-    """A dataset is not ready for this: what it lacks, and the two ways to it."""
+def missing(sentence: str, dataset_id: int, to_label: bool) -> None:
+    """A dataset is not ready for this: what it lacks, and the two ways to it; first to label where pictures wait."""
     problem(sentence)
     with st.container(horizontal=True):
-        links.go("Add pictures", "datasets", "add_photo_alternate", "secondary", dataset=dataset_id)
-        links.go("Label", "labelling", "label", "secondary", dataset=dataset_id)
+        kinds: tuple[links.Kind, links.Kind] = ("secondary", "primary") if to_label else ("primary", "secondary")
+        links.go("Add pictures", "datasets", "add_photo_alternate", kinds[0], dataset=dataset_id)
+        links.go("Label", "labelling", "label", kinds[1], dataset=dataset_id)
 
 
 def begin(title: str, sentence: str) -> None:

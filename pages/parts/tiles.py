@@ -96,7 +96,7 @@ def architecture_tile(
     with st.container(border=True, key=f"tile-{'on' if chosen else 'off'}-{key(card.name)}", height="stretch"):
         st.button(literal(card.title), key=f"choose-{card.name}", type="tertiary", on_click=choose, args=(card.name,))
         markup.draw(markup.words(card.sentence, small=True))
-        size = f"{card.parameters / 1e6:.1f} million parameters, {card.side} × {card.side} px"
+        size = f"{card.parameters / 1e6:.1f} million parameters, {card.side}\u00a0×\u00a0{card.side}\u00a0px"
         knows = ", ".join(filter(None, (card.size, "pretrained" if card.pretrained else "from scratch")))
         markup.draw(
             markup.words(f"{knows[:1].upper()}{knows[1:]}. {size}.", quiet=True, small=True),

@@ -42,6 +42,16 @@ def test_intervals_and_curves_come_when_they_are_worked_out(visit: Visit, studio
     assert "expected calibration error" in words(app) and "Average precision" in words(app)
 
 
+def test_of_a_handful_of_pictures_nothing_is_a_share(visit: Visit, studio: Studio) -> None:
+    model = add_model(studio, add(studio, "Fruit", {"apple": 3, "pear": 3}))
+    app = visit("models", model=model.id)
+    assert calm(app)
+    assert app.get("plotly_chart")[1:] == [] and "Working out" not in words(app), (
+        "the matrix counts; nothing else is drawn"
+    )
+    assert "2 of 3" in words(app) and "from 20 measured pictures on" in words(app)
+
+
 def test_a_slider_says_what_answering_fewer_pictures_brings(visit: Visit, studio: Studio) -> None:
     dataset_id = add(studio, "Fruit", {"apple": 10, "pear": 10})
     old = add_model(studio, dataset_id)

@@ -59,6 +59,8 @@ def test_what_cannot_be_trained_on_is_said_before_anybody_presses(
     app = visit("training", dataset=dataset_id, find=find)
     assert calm(app) and said in app.warning[0].value
     assert [one.disabled for one in app.button if one.label in ("Start training", "Start searching")] == [True]
+    next_step = [one.label for one in app.button if one.proto.type == "primary" and not one.disabled]
+    assert next_step == ["Label" if None in labels else "Add pictures"]
     press(app, "Label")
     assert app.title[0].value == "Label"
 
