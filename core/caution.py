@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from core.records import Model, Verdict
 from core.scores import wilson_interval
+from core.words import FEW as TOO_FEW
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -85,9 +86,10 @@ def of(model: Model) -> Caution | None:
 
 
 def sentence(model: Model) -> str:
-    """What it does at the share that was chosen, in business words; empty of a model without caution."""
+    """What it does at the share that was chosen, in business words; empty of a model without caution, or with one
+    that was measured on too few pictures to promise anything."""
     found = of(model)
-    return words(found.at(model.answer_share)) if found else ""
+    return words(found.at(model.answer_share)) if found and found.pictures >= TOO_FEW else ""
 
 
 def words(point: Point) -> str:

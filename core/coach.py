@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.words import of_hundred
+
 RISEN_EPOCHS = 3  # so long validation loss stays above its lowest before that is called memorising
 RISEN = 1.05  # and so much
 LEVEL_SHARE, LEVEL_EPOCHS = 0.15, 4  # no better for this share of the run, and so many epochs: levelled off
@@ -62,6 +64,7 @@ class Situation:
     planned: int  # epochs
     labels: int
     learned_from: int  # pictures
+    checked_on: int | None = None  # pictures; None: not known
     learning_rate: float = 0.0  # the highest of the schedule; 0: not known
     patience: int = 0  # epochs without a new best after which it stops by itself; 0: it does not
     ended: str = ""  # empty while it runs; else done, early, diverged, stopped
@@ -201,9 +204,8 @@ def _perfect(seen: Sequence[Epoch], before: Kind) -> bool:
 # ---- saying ------------------------------------------------------------------------------------------
 
 
-def _right(epoch: Epoch) -> str:
-    share = math.floor(100 * (epoch.val_accuracy or 0.0) + 1e-9)  # never rounded up
-    return f"{share} of 100 validation pictures"
+def _right(epoch: Epoch, situation: Situation) -> str:
+    return f"{of_hundred(epoch.val_accuracy or 0.0, situation.checked_on)} validation pictures"
 
 
 def _kept(best: Epoch) -> str:
@@ -233,13 +235,17 @@ def _during(kind: Kind, seen: Sequence[Epoch], situation: Situation) -> Advice:
         stop = f"Nothing to do: it stops by itself after {situation.patience} epochs without a new best."
     match kind:
         case Kind.EARLY:
-            return Advice(kind, f"It has begun: {_right(now)} right. Two or three epochs say more.", "", Tone.CALM)
+            return Advice(
+                kind, f"It has begun: {_right(now, situation)} right. Two or three epochs say more.", "", Tone.CALM
+            )
         case Kind.LEARNING:
-            return Advice(kind, f"It is learning: {_right(best)} right, and {_kept(best)}.", "", Tone.GOOD)
+            return Advice(kind, f"It is learning: {_right(best, situation)} right, and {_kept(best)}.", "", Tone.GOOD)
         case Kind.LEVEL:
-            return Advice(kind, f"It has levelled off: {_kept(best)}, with {_right(best)} right.", stop, Tone.CALM)
+            return Advice(
+                kind, f"It has levelled off: {_kept(best)}, with {_right(best, situation)} right.", stop, Tone.CALM
+            )
         case Kind.PERFECT:
-            said = f"There is little left to learn here: {_right(best)} right."
+            said = f"There is little left to learn here: {_right(best, situation)} right."
             return Advice(kind, said, "Try it on new pictures; they say more now than more epochs.", Tone.GOOD)
         case Kind.MEMORISING:
             return Advice(kind, f"{_rising(lowest, now)} The best, epoch {best.epoch}, is kept.", stop, Tone.WARN)
@@ -248,7 +254,8 @@ def _during(kind: Kind, seen: Sequence[Epoch], situation: Situation) -> Advice:
                 kind, f"{_rising(lowest, now)} {_few(situation)}", "Add more pictures of each label.", Tone.WARN
             )
         case Kind.FLAT:
-            said = f"It has hardly learned in {_trained(seen)} epochs: {_right(best)} right is close to guessing."
+            said = f"It has hardly learned in {_trained(seen)} epochs"
+            said = f"{said}: {_right(best, situation)} right is close to guessing."
             return Advice(kind, said, _larger(situation), Tone.WARN)
         case Kind.UNSTABLE:
             said = f"The loss leaps up again and again, so the steps are too large; {_kept(best)}."
@@ -277,9 +284,9 @@ def _few(situation: Situation) -> str:
 def _after(kind: Kind, seen: Sequence[Epoch], situation: Situation) -> Advice:
     best, now = best_of(seen), seen[-1]
     kept = (
-        f"Epoch {best.epoch} is kept: {_right(best)} right."
+        f"Epoch {best.epoch} is kept: {_right(best, situation)} right."
         if best.epoch
-        else f"What it began with is kept: {_right(best)} right."
+        else f"What it began with is kept: {_right(best, situation)} right."
     )
     if situation.ended == "diverged" or kind is Kind.WILD:
         return Advice(Kind.WILD, f"The loss left all bounds. {kept}", _smaller(situation), Tone.WARN)

@@ -6,7 +6,6 @@ A kill leaves at most a folder that nobody names; the next attempt does all of i
 from __future__ import annotations
 
 import logging
-import math
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,7 @@ from core.recipe import Recipe
 from core.records import Dataset, ModelKind, Run, RunState, Version, VersionImage
 from core.runs import END, model_folders, model_prefix
 from core.stores import Store
+from core.words import of_hundred
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -170,11 +170,11 @@ def _began_with(store: Store, run_id: int) -> dict[str, Any] | None:
 
 
 def _summary(scored: scores.Scores, measured_on: str, images: int) -> dict[str, Any]:
+    right = of_hundred(scored.accuracy, scored.images)
     words = "never seen before" if measured_on == "test" else "held back, which also chose the best epoch"
-    right = math.floor(scored.accuracy * 100)  # never rounded up
     return {
         "labels": scored.as_dict()["labels"],
         "loss": scored.loss,
         "pictures": images,
-        "sentence": f"Right about {right} of 100 pictures {words} ({scored.images:,} pictures).",
+        "sentence": f"Right about {right} pictures {words} ({scored.images:,} pictures).",
     }

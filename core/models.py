@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core import bundles, caution, datasets
+from core import bundles, caution, datasets, words
 from core.errors import NotFound, Refused
 from core.records import Dataset, Model, ModelKind, PackageKind
 from core.studio import Studio
-from core.words import floored
 
 AT_ONCE = 5000  # pictures that are learned from in about a second
-FEW = 20  # pictures measured on; fewer say next to nothing of how good a model is
 HERE = "here"  # what an imported model was measured on, once it was
 
 
@@ -87,14 +85,14 @@ def instant(studio: Studio, dataset_id: int) -> Instant:
     waiting = studio.store.vectors.todo_count(dataset_id)
     state: Literal["none", "indexing", "fitting", "ready"]
     if waiting:
-        state, words = "indexing", f"Looking at {waiting:,} more picture{'s' if waiting != 1 else ''}."
+        state, said = "indexing", f"Looking at {waiting:,} more picture{'s' if waiting != 1 else ''}."
     elif dataset.fitted_revision < dataset.labels_revision:
-        state, words = "fitting", _learning(studio, dataset)
+        state, said = "fitting", _learning(studio, dataset)
     elif model is None:
-        state, words = "none", "It needs at least two labels with two pictures each."
+        state, said = "none", "It needs at least two labels with two pictures each."
     else:
-        state, words = "ready", sentence(model)
-    return Instant(state, dataset.fitted_revision, dataset.labels_revision, model, waiting, words)
+        state, said = "ready", sentence(model)
+    return Instant(state, dataset.fitted_revision, dataset.labels_revision, model, waiting, said)
 
 
 def _learning(studio: Studio, dataset: Dataset) -> str:
@@ -106,32 +104,27 @@ def _learning(studio: Studio, dataset: Dataset) -> str:
 
 def sentence(model: Model) -> str:
     """How good it is, in plain words and rounded down: *Gets 93 of 100 right, give or take 3, on ...*; of a model that
-    was measured on a `FEW` pictures what it got right, and no more."""
+    was measured on too few what it got right, and no more."""
     if too_few(model):
-        return f"Got {_right(model)} right, {measured_words(model)}. Too few to say how good it is."
-    right = math.floor(model.accuracy * 100 + 1e-9)  # 0.57 * 100 is a little below 57
+        right = round(model.accuracy * model.measured_n)
+        return f"Got {right} right, {measured_words(model)}. Too few to say how good it is."
     spread = math.ceil(max(model.accuracy - model.interval[0], model.interval[1] - model.accuracy) * 100 - 1e-9)
-    return f"Gets {right} of 100 right, give or take {max(spread, 1)}, {measured_words(model)}."
+    return f"Gets {of_hundred(model)}, give or take {max(spread, 1)}, {measured_words(model)}."
 
 
 def too_few(model: Model) -> bool:
     """It was measured on so few pictures that a share of them would promise what nobody knows."""
-    return model.measured_n < FEW
+    return words.too_few(model.measured_n)
 
 
 def figure(model: Model) -> str:
     """How good it is in a word: *93 %*, rounded down; *4 of 5* where there are too few for a share."""
-    return f"{_right(model)} of {model.measured_n}" if too_few(model) else floored(model.accuracy)
+    return words.share_of(model.accuracy, model.measured_n)
 
 
 def of_hundred(model: Model) -> str:
     """*93 of 100 right*, rounded down; *4 of 5 right* where there are too few for that."""
-    few = f"{_right(model)} of {model.measured_n}"
-    return f"{few if too_few(model) else f'{math.floor(model.accuracy * 100 + 1e-9)} of 100'} right"
-
-
-def _right(model: Model) -> int:
-    return round(model.accuracy * model.measured_n)
+    return f"{words.of_hundred(model.accuracy, model.measured_n)} right"
 
 
 def measured_words(model: Model) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core import architectures, estimates, events, runs, spaces, trials, versions, weights
+from core import architectures, estimates, events, runs, spaces, trials, versions, weights, words
 from core.errors import Conflict, NotFound, Refused
 from core.records import Hold, RunState, Search, SearchKind, SearchState, TrainingSpec, Wish
 from core.scores import wilson_interval
@@ -190,6 +190,10 @@ class Standing:
     expected: int  # trials in all, as far as one can tell
     sentence: str
 
+    def right(self, trial: Shown) -> str:
+        """What it got right at best, in a word; empty before its first epoch is over."""
+        return "" if trial.best is None else words.share_of(trial.best, self.pictures or None, 1)
+
 
 def standing(studio: Studio, search: Search) -> Standing:
     shown = trials.read(studio, search)
@@ -277,18 +281,19 @@ def _said(
     if top is None or top.best is None:
         return "The first trial has not been through all pictures yet." if ended == 0 else "No trial got anywhere yet."
     spread = max(top.best - interval[0], interval[1] - top.best)
-    give = f", give or take {max(1, math.ceil(100 * spread - 1e-9))}" if pictures else ""
+    few = words.too_few(pictures or None)
+    give = f", give or take {max(1, math.ceil(100 * spread - 1e-9))}" if pictures and not few else ""
     held = f" on {count(pictures, 'picture')} held back, which also choose the winner" if pictures else ""
     best = "Best of" if search.state.final or search.winner else "Best so far, after"
-    said = f"{best} {count(ended, 'trial')}: {_floor(top.best)} of 100 right{give},{held}."
+    said = f"{best} {count(ended, 'trial')}: {_of_hundred(top.best, pictures)} right{give},{held}."
+    said += " So few cannot say how good it is." if few else ""
     own, yet = next((one for one in shown if one.trial.number == 1), None), "" if search.state.final else " yet"
     if own is None or own.best is None or own.trial.number == top.trial.number:
         return said if own is None or own.best is None else f"{said} Nothing has beaten the first settings{yet}."
     gain = 100 * (top.best - own.best)
     chance = " A difference that small may be chance." if pictures and gain < 100 * spread else ""
-    return f"{said} The first settings got {_floor(own.best)}.{chance}"
+    return f"{said} The first settings got {_of_hundred(own.best, pictures)}.{chance}"
 
 
-def _floor(share: float) -> str:
-    """Rounded down, of 100, to one digit."""
-    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f}"
+def _of_hundred(share: float, pictures: int) -> str:
+    return words.of_hundred(share, pictures or None, 1)

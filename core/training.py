@@ -55,6 +55,7 @@ from core.running.gauges import free_memory_bytes
 from core.settings import Settings
 from core.stores import Store
 from core.watching import Watcher
+from core.words import of_hundred
 
 NO_VECTORS_S = 120.0  # the indexer gets no further, nor comes up on a busy machine: a run does without what is missing
 Indices = NDArray[np.int64]
@@ -84,7 +85,7 @@ class Training:
         self._checkpoints = Checkpoints(self._folder / "checkpoints", self._before_write)
         self._device = choose_device(settings.device)
         self._watcher = Watcher(files, store, run, context, self._device)
-        self._total_steps = run.total_steps
+        self._total_steps, self._checked_on = run.total_steps, 0
         self._diverged: str | None = None
 
     def work(self) -> None:
@@ -275,7 +276,7 @@ class Training:
                 assert_never(event)
 
     def _begin(self, event: Prepared) -> None:
-        self._total_steps = event.total_steps
+        self._total_steps, self._checked_on = event.total_steps, event.validation_images
         # What lies beyond the checkpoint will be done again, and measured again.
         self._store.runs.drop_metrics_after(self._run.id, self._run.attempt, event.resumed_at)
         self._watcher.begin()
@@ -304,10 +305,10 @@ class Training:
         self._context.measure(event.step, {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy})
         self._watcher.saw(event)
         log.info(
-            "Epoch %d of %d: %s of 100 right, loss %.4f%s",
+            "Epoch %d of %d: %s right, loss %.4f%s",
             event.epoch,
             self._run.spec.epochs,
-            math.floor(event.val_accuracy * 100),
+            of_hundred(event.val_accuracy, self._checked_on),
             event.val_loss,
             " (best so far)" if event.best else "",
         )

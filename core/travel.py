@@ -13,6 +13,7 @@ from core import surveys
 from core.records import Dataset, Survey
 from core.scores import wilson_interval
 from core.studio import Studio
+from core.words import of_hundred
 
 KIND = "travel"
 HOME, AWAY, BOTH = "home", "away", "both"
@@ -60,7 +61,7 @@ class Travel:
         served = all(self.table[place][place].value - self.table[BOTH][place].value <= DROPS for place in (HOME, AWAY))
         both = "Learning from both serves both" if served else "Learning from both costs one of them"
         numbers = ", ".join(
-            f"{int(100 * self.table[BOTH][place].value + 1e-9)} of 100 right on {name}"
+            f"{of_hundred(self.table[BOTH][place].value, self.table[BOTH][place].images)} right on {name}"
             for place, name in ((HOME, home), (AWAY, away))
         )
         if len(lost) == 2:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+FEW = 20  # counted; a share of fewer would promise what nobody knows
+
 
 def count(number: int, one: str = "", many: str = "") -> str:
     """1234 -> "1,234"; with a noun "1,234 pictures", where `many` is `one` with an s unless given."""
@@ -27,9 +29,33 @@ def duration(seconds: float) -> str:
     return f"about {count(round(minutes / 60), 'hour')}"
 
 
-def floored(share: float) -> str:
+def floored(share: float, digits: int = 0) -> str:
     """0..1 -> "93 %", rounded down as in the sentence of a model: 99.8 % right is not all of them."""
-    return f"{math.floor(100 * share + 1e-9)} %"
+    return f"{_floor(share, digits)} %"
+
+
+def too_few(counted: int | None) -> bool:
+    """For a share of them to say anything. None: not known how many."""
+    return counted is not None and counted < FEW
+
+
+def share_of(share: float, counted: int | None, digits: int = 0) -> str:
+    """What share of so many: "93 %", rounded down; "4 of 5" of fewer than `FEW`. None: nobody knows of how many."""
+    return _of_few(share, counted) or floored(share, digits)
+
+
+def of_hundred(share: float, counted: int | None, digits: int = 0) -> str:
+    """ "93 of 100", rounded down; "4 of 5" of fewer than `FEW`. None: nobody knows of how many."""
+    return _of_few(share, counted) or f"{_floor(share, digits)} of 100"
+
+
+def _of_few(share: float, counted: int | None) -> str:
+    return f"{round(share * (counted or 0))} of {counted}" if too_few(counted) else ""
+
+
+def _floor(share: float, digits: int) -> str:
+    """0..1 as a number of 100; 0.57 * 100 is a little below 57."""
+    return f"{math.floor(share * 100 * 10**digits + 1e-9) / 10**digits:.{digits}f}"
 
 
 def share(value: float | None) -> str:

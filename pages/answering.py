@@ -8,6 +8,7 @@ from core import caution, models
 from core.caution import UNFAMILIAR
 from core.records import Model
 from core.studio import Studio
+from core.words import FEW
 from pages.parts import judged_charts, markup, states
 from pages.parts.matrix import CONFIG
 from pages.parts.text import count, percent
@@ -22,10 +23,10 @@ def draw(studio: Studio, model: Model) -> None:
             "It was made before Darkroom measured what a model does not know. Train it again to have it.",
         )
         return
-    if found.pictures < models.FEW:
+    if found.pictures < FEW:
         states.empty(
             "Too few pictures to know when it errs",
-            f"It was measured on {count(found.pictures, 'held-out picture')}; {models.FEW} are the least to say which "
+            f"It was measured on {count(found.pictures, 'held-out picture')}; {FEW} are the least to say which "
             "answers are better left to a person. Label some more pictures.",
         )
         return

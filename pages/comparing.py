@@ -13,7 +13,7 @@ from core.studio import Studio
 from pages import corrected, flips
 from pages.parts import compared_charts, markup, pickers, states, tiles
 from pages.parts.matrix import CONFIG
-from pages.parts.text import ago, count, literal, percent
+from pages.parts.text import ago, count, literal, percent, share_of
 from pages.parts.theme import DARK, LIGHT
 
 FEWER, ROC, PRECISION = "Right, the fewer they answer", "ROC", "Precision and recall"
@@ -103,7 +103,7 @@ def all_of_them(studio: Studio, model: Model) -> None:
     rows = [
         [
             markup.plain(short(one.model)),
-            f"{percent(one.right / images, 1)}",
+            share_of(one.right / images, images, 1),
             f"{percent(one.interval[0])} to {percent(one.interval[1])}",
             count(images - one.right),
             ago(one.model.created_at, time.time()),

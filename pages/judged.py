@@ -15,9 +15,10 @@ from core.judgements import Judgement, Measure
 from core.records import Model
 from core.scores import Scores
 from core.studio import Studio
+from core.words import FEW
 from pages.components.gallery import gallery
 from pages.parts import judged_charts, markup, matrix, states
-from pages.parts.text import count, percent
+from pages.parts.text import count, percent, share_of
 from pages.parts.theme import DARK, LIGHT, label_colour
 from pages.pictures import row
 
@@ -106,7 +107,7 @@ def counted(studio: Studio, model: Model, found: Scores) -> None:
         for at, (one, row) in enumerate(zip(found.labels, found.confusion, strict=True))
     ]
     markup.draw(markup.table(["Label", "Found", "Right when it says so"], rows))
-    said = f"Shares, and how far they may be off, are worked out from {models.FEW} measured pictures on."
+    said = f"Shares, and how far they may be off, are worked out from {FEW} measured pictures on."
     markup.draw(markup.words(said, quiet=True, small=True))
 
 
@@ -175,17 +176,18 @@ def working(studio: Studio, model: Model) -> None:
             markup.draw(markup.bar(survey.progress or 0.0, "Working out how sure these numbers are."))
 
 
-def measured(one: Measure | None) -> str:
+def measured(one: Measure | None, images: int | None = None) -> str:
+    """With its interval; a share of `images`, where it is one of them."""
     if one is None:
         return "–"
     low, high = percent(one.low, 1), percent(one.high, 1)
-    return f'{percent(one.value, 1)} <span class="dr-quiet dr-small">{low} to {high}</span>'
+    return f'{share_of(one.value, images, 1)} <span class="dr-quiet dr-small">{low} to {high}</span>'
 
 
 def certain(model: Model, found: Judgement) -> None:
     markup.section("How sure these numbers are", "95 of 100 intervals hold the true value")
     rows = [
-        ["Right (accuracy)", measured(found.accuracy), "of all pictures"],
+        ["Right (accuracy)", measured(found.accuracy, found.images), "of all pictures"],
         ["Right, each label counting the same", measured(found.balanced), "balanced accuracy"],
         ["F1, each label counting the same", measured(found.f1), "macro F1"],
         *[[f"Among its first {k}", measured(one), f"top-{k} accuracy"] for k, one in found.top],

@@ -13,7 +13,7 @@ from core.studio import Studio
 from core.trials import Outcome, Shown
 from pages.components.figures import figures
 from pages.parts import frame, links, markup, search_chart, states
-from pages.parts.text import ago, count, duration, percent
+from pages.parts.text import ago, count, duration
 
 REFRESH_S = 2.0
 MOST_ROWS = 60
@@ -61,7 +61,8 @@ def said(studio: Studio, search: Search, standing: Standing) -> None:
         states.problem(search.error)
     best = standing.best
     if best is not None and best.best is not None:
-        markup.draw(markup.score(best.best, standing.interval, standing.sentence, large=True))
+        pictures = standing.pictures or None
+        markup.draw(markup.score(best.best, standing.interval, pictures, standing.sentence, large=True))
         settings = spaces.words(best.trial.point)
         markup.draw(markup.words(f"With trial {best.trial.number}: {settings}.", small=True))
     elif not search.state.final:
@@ -128,18 +129,17 @@ def table(search: Search, standing: Standing) -> None:
         return
     markup.section("Trials", count(len(standing.shown), "trial"))
     ranked = sorted(standing.shown, key=lambda one: (one.tried.outcome is not Outcome.OPEN, -one.score))
-    rows = [row(search, one) for one in ranked[:MOST_ROWS]]
+    rows = [row(search, standing, one) for one in ranked[:MOST_ROWS]]
     markup.draw(markup.table(["Trial", "Settings", "State", "Right", "Time"], rows, "dr-trials"))
     if len(ranked) > MOST_ROWS:
         markup.draw(markup.words(f"and {len(ranked) - MOST_ROWS:,} more", quiet=True, small=True))
 
 
-def row(search: Search, one: Shown) -> list[str]:
+def row(search: Search, standing: Standing, one: Shown) -> list[str]:
     """What is the same for all trials is left out."""
     several = {name: at for name, at in one.trial.point.items() if len(search.space[name]) > 1}
     ended = f"ended early after epoch {one.trial.pruned_at}" if one.trial.pruned_at else runs.word(one.run)
-    reached = "" if one.best is None else percent(int(1000 * one.best + 1e-9) / 1000, 1)
-    cells = [spaces.words(several), ended, reached, duration(one.seconds) if one.seconds else ""]
+    cells = [spaces.words(several), ended, standing.right(one), duration(one.seconds) if one.seconds else ""]
     return [
         markup.link(f"Trial {one.trial.number}", f"/train?run={one.run.id}"),
         *(markup.plain(text) for text in cells),

@@ -8,9 +8,10 @@ from core import models, travel
 from core.records import Dataset, Model
 from core.studio import Studio
 from core.travel import AWAY, BOTH, HOME, Share, Travel
+from core.words import of_hundred
 from pages.comparing import short
 from pages.parts import links, markup, pickers, states
-from pages.parts.text import count, percent
+from pages.parts.text import count, percent, share_of
 
 POLL_S = 1.0
 
@@ -49,8 +50,9 @@ def answer(studio: Studio, model: Model, other: Dataset, working: bool) -> None:
 def whole(studio: Studio, model: Model, other: Dataset, found: Travel) -> None:
     mine = next((one.away for one in found.trips if one.folder == model.folder), None)
     if mine is not None and mine.images:
-        said = f"Gets {int(100 * mine.value + 1e-9)} of 100 right on the pictures of {other.name}"
-        markup.draw(markup.score(mine.value, mine.interval, f"{said}, measured on {count(mine.images)} of them.", True))
+        said = f"Gets {of_hundred(mine.value, mine.images)} right on the pictures of {other.name}"
+        said = f"{said}, measured on {count(mine.images)} of them."
+        markup.draw(markup.score(mine.value, mine.interval, mine.images, said, large=True))
     markup.section("Learned here, there, and from both", f"{count(len(found.labels), 'label')} in common")
     lead = markup.plain(found.sentence(f"“{model.dataset}”", f"“{other.name}”"))
     markup.draw(f'<p class="dr-lead">{lead}</p>')
@@ -67,7 +69,7 @@ def whole(studio: Studio, model: Model, other: Dataset, found: Travel) -> None:
     if some:
         markup.section(f"Every model of {model.dataset}", "at home, and away")
         rows = [
-            [markup.plain(short(one)), percent(one.accuracy, 1), cell(away)]
+            [markup.plain(short(one)), share_of(one.accuracy, one.measured_n, 1), cell(away)]
             for one, away in sorted(some, key=lambda pair: -pair[1].value)
         ]
         markup.draw(markup.table(["Model", "At home", f"On {other.name}"], rows))
@@ -77,4 +79,4 @@ def whole(studio: Studio, model: Model, other: Dataset, found: Travel) -> None:
 def cell(share: Share) -> str:
     low, high = share.interval
     said = f"{percent(low, 1)} to {percent(high, 1)}"
-    return f'{percent(share.value, 1)} <span class="dr-quiet dr-small">{said}</span>'
+    return f'{share_of(share.value, share.images, 1)} <span class="dr-quiet dr-small">{said}</span>'

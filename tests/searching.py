@@ -34,9 +34,10 @@ class Trainers:
         scores: Callable[[TrainingSpec, int], float] = likes_strong,
         epoch_s: float = 10.0,
         loss: Callable[[TrainingSpec], float] = lambda spec: 1.0,
+        pictures: int = 20,
     ) -> None:
         self.studio, self.scores, self.epoch_s, self.loss = studio, scores, epoch_s, loss
-        self.fails = False
+        self.fails, self.pictures = False, pictures  # held back
 
     def step(self) -> bool:
         """Every run that is not over and not paused learns for an epoch, or obeys. False when there was none."""
@@ -57,7 +58,7 @@ class Trainers:
         if run.wish is None:
             values = {"val_accuracy": self.scores(run.spec, epoch), "val_loss": self.loss(run.spec)}
             metrics = [Metric(epoch * STEPS, key, value) for key, value in values.items()]
-            told = [("split", {"train": 80, "validation": 20}, 1.0)] if epoch == 1 else []
+            told = [("split", {"train": 80, "validation": self.pictures}, 1.0)] if epoch == 1 else []
             store.beat(run.id, attempt, "h:1:1", epoch * STEPS, total, epoch, metrics, told)
             self._spend(run.id, attempt, epoch)
         if run.wish is Wish.PAUSE:

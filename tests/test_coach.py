@@ -37,7 +37,7 @@ def recorded(name: str) -> tuple[list[Epoch], Situation, str]:
     found: dict[str, Any] = json.loads((CURVES / f"{name}.json").read_text("utf-8"))
     recipe = found["recipe"]
     situation = Situation(
-        recipe["epochs"], found["labels"], found["learned_from"], recipe["learning_rate"], recipe["patience"]
+        recipe["epochs"], found["labels"], found["learned_from"], None, recipe["learning_rate"], recipe["patience"]
     )
     return [Epoch(*row) for row in found["epochs"]], situation, found["reason"]
 
@@ -207,6 +207,16 @@ def test_an_early_end_says_why() -> None:
     assert one is not None and one.sentence == (
         "It stopped by itself: nothing better came in 5 epochs. Epoch 17 is kept: 60 of 100 validation pictures right."
     )
+
+
+def test_of_few_validation_pictures_it_says_how_many_are_right_and_no_share() -> None:
+    epochs = [Epoch(1, 0.5, 0.8, 0.4, 10 / 12), Epoch(2, 0.4, 0.9, 0.3, 11 / 12)]
+    during = coach.advise(epochs, Situation(5, 2, 100, checked_on=12))
+    assert during is not None and during.sentence.startswith("It is learning: 11 of 12 validation pictures right")
+    over = coach.advise(epochs, Situation(5, 2, 100, checked_on=12, ended="done"))
+    assert over is not None and "Epoch 2 is kept: 11 of 12 validation pictures right." in over.sentence
+    enough = coach.advise(epochs, Situation(5, 2, 100, checked_on=20))
+    assert enough is not None and "91 of 100 validation pictures right" in enough.sentence
 
 
 def test_accuracies_are_never_rounded_up() -> None:

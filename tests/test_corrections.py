@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core import corrections, models, predictions, trash
+from core import corrections, models, predictions, trash, words
 from core.errors import NotFound, Refused
 from core.imaging.pool import DecoderPool
 from core.records import Answer, Model, ModelKind, Ranked
@@ -135,6 +135,6 @@ def test_of_too_few_pictures_no_share_is_said_but_what_was_right(studio: Studio,
     said = models.sentence(few)
     assert said.startswith("Got 4 right, on 5 pictures it had not learned from") and said.endswith("how good it is.")
     assert (models.figure(few), models.of_hundred(few)) == ("4 of 5", "4 of 5 right")
-    many = replace(few, measured_n=models.FEW)
+    many = replace(few, measured_n=words.FEW)
     assert models.sentence(many).startswith("Gets 80 of 100 right")
     assert (models.figure(many), models.of_hundred(many)) == ("80 %", "80 of 100 right")

@@ -34,6 +34,17 @@ def test_only_what_may_be_new_is_given_but_the_best_is_of_the_whole_run(studio: 
     assert curves.curve(studio, run.id, since_step=51).points == {}
 
 
+def test_the_best_of_few_validation_pictures_is_a_count_and_the_coach_knows_how_many_there_were(studio: Studio) -> None:
+    run = queued(studio, epochs=4)
+    attempt = studio.store.runs.begin_attempt(run.id) or 1
+    split = ("split", {"train": 48, "validation": 12, "test": 0}, 1.0)
+    found = [Metric(25, "val_loss", 0.1), Metric(25, "val_accuracy", 1.0)]
+    studio.store.runs.beat(run.id, attempt, "h", 25, 100, 1, found, [split])
+    curve = curves.curve(studio, run.id)
+    assert curve.right == "12 of 12" and curve.few == 12
+    assert curve.advice is not None and "12 of 12 validation pictures right" in curve.advice.sentence
+
+
 def test_what_validation_says_of_a_step_is_not_missed_by_who_saw_its_training(studio: Studio) -> None:
     run = queued(studio, epochs=4)
     follower = curves.Follower(studio, run.id)

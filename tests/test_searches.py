@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -318,6 +319,14 @@ def test_how_it_stands_is_said_with_what_it_was_measured_on(studio: Studio, data
     said = searches.standing(studio, done).sentence
     assert "of 100 right, give or take" in said and "on 20 pictures held back, which also choose the winner" in said
     assert "A difference that small may be chance." in said
+
+
+def test_of_few_pictures_a_search_says_how_many_are_right_and_no_share(studio: Studio, dataset: int) -> None:
+    done = carried(studio, Trainers(studio, pictures=12), begin(studio, dataset, most=4))
+    stands = searches.standing(studio, done)
+    assert re.search(r": \d+ of 12 right, on 12 pictures held back", stands.sentence)
+    assert "of 100" not in stands.sentence and "give or take" not in stands.sentence
+    assert [re.fullmatch(r"\d+ of 12", stands.right(one)) is not None for one in stands.shown] == [True] * 4
 
 
 # ---- which dial mattered, and what is left of the trials --------------------------------------------

@@ -15,6 +15,7 @@ from core.records import Search, SearchKind, SearchState
 from core.searches import Asked
 from core.studio import Studio
 from core.trials import Shown
+from core.words import share_of
 
 POLL_S = 1.0
 _ACTS: dict[str, tuple[Callable[[Studio, int], Search], str]] = {
@@ -35,7 +36,8 @@ def list_searches(wish: argparse.Namespace) -> Answer:
         return Answer([], "No search yet. `python -m core search DATASET` begins one.")
     documents = [document(studio, search) for search in found]
     rows = [
-        [d["search"], d["dataset"], d["kind"], d["state"], len(d["trials"]), _percent(d["best"])] for d in documents
+        [d["search"], d["dataset"], d["kind"], d["state"], len(d["trials"]), _right(d["best"], d["pictures"])]
+        for d in documents
     ]
     return Answer(documents, table(["search", "dataset", "kind", "state", "trials", "best"], rows))
 
@@ -138,7 +140,7 @@ def _described(studio: Studio, found: Search) -> str:
         said += f" Its winner, trial {found.winner}, is trained fully by run {winner.id}: {runs.word(winner)}."
     said = f"{said} {searches.mattered(found)}".rstrip()
     rows = [
-        [one.trial.number, one.run.id, runs.word(one.run), _percent(one.best), spaces.words(one.trial.point)]
+        [one.trial.number, one.run.id, runs.word(one.run), stands.right(one), spaces.words(one.trial.point)]
         for one in _best_first(stands.shown)
     ]
     return "\n".join([said, *([table(["trial", "run", "state", "best", "settings"], rows)] if rows else [])])
@@ -148,6 +150,5 @@ def _best_first(shown: Sequence[Shown]) -> list[Shown]:
     return sorted(shown, key=lambda one: -one.score)
 
 
-def _percent(share: float | None) -> str:
-    """Rounded down, as everywhere."""
-    return "" if share is None else f"{int(share * 1000 + 1e-9) / 10:.1f} %"
+def _right(share: float | None, pictures: int) -> str:
+    return "" if share is None else share_of(share, pictures or None, 1)

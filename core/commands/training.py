@@ -16,6 +16,7 @@ from core.embedded import open_studio
 from core.errors import NotFound, Refused, StudioError, Unavailable
 from core.records import Begin, Choice, Hold, Model, Run, RunState, TrainingSpec, Verdict
 from core.studio import Studio
+from core.words import floored, share_of
 
 POLL_S = 0.2
 INSTANT_WAIT_S = 900.0  # for an instant model that is still being made
@@ -201,7 +202,7 @@ def list_models(wish: argparse.Namespace) -> Answer:
     found = models.all_of(studio)
     if not found:
         return Answer([], "No model yet. A dataset with two labels gets its instant model by itself.")
-    rows = [[m.id, m.dataset, str(m.kind), m.architecture, f"{_percent(m.accuracy)} %"] for m in found]
+    rows = [[m.id, m.dataset, str(m.kind), m.architecture, share_of(m.accuracy, m.measured_n, 1)] for m in found]
     text = table(["id", "dataset", "kind", "architecture", "accuracy"], rows)
     return Answer([_model(model) for model in found], text)
 
@@ -286,7 +287,7 @@ def _line(one: dict[str, Any]) -> str:
     if "error" in one:
         return f"{one['path']}: {one['error']}"
     first = one["ranked"][0]
-    best = f"{first['label']} ({_percent(first['confidence'])} %)"
+    best = f"{first['label']} ({floored(first['confidence'], 1)})"
     doubt = caution.said(Verdict(one["verdict"]))
     return f"{one['path']}: {doubt} Nearest: {best}" if doubt else f"{one['path']}: {best}"
 
@@ -307,8 +308,3 @@ def _model(model: Model) -> dict[str, Any]:
         "answer_share": model.answer_share,
         "caution": caution.sentence(model),
     }
-
-
-def _percent(share: float) -> str:
-    """Rounded down: 99.96 % of right answers is not 100.0 %."""
-    return f"{int(share * 1000) / 10:.1f}"

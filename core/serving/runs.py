@@ -82,6 +82,8 @@ def _told(found: Curve) -> object:
             "total_steps": run.total_steps,
             "points": found.points,
             "best": asdict(found.best) if found.best else None,
+            "right": found.right,
+            "few": found.few,
             "images_per_s": found.images_per_s,
             "seconds_left": found.seconds_left,
             "last_step": found.last_step,

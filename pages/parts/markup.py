@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core import models
 from core.evaluation import Mistake
 from core.records import Image, Label, Model
-from pages.parts.text import count, floored, percent
+from pages.parts.text import count, percent, share_of
 from pages.parts.theme import DARK, LIGHT, label_colour
 
 
@@ -96,27 +95,29 @@ def chips(labels: Sequence[Label], most: int = 12) -> str:
     return f'<div class="dr-chips">{shown}{rest}</div>'
 
 
-def spread(accuracy: float, interval: tuple[float, float]) -> str:
+def spread(accuracy: float, interval: tuple[float, float], pictures: int | None) -> str:
     """A line from 0 to 1 with the 95 % interval and the measured value on it."""
     low, high = (min(max(value, 0.0), 1.0) for value in interval)
     style = f"--from:{100 * low:.1f}%;--width:{100 * (high - low):.1f}%;--at:{100 * accuracy:.1f}%"
-    said = f"{percent(accuracy)}, between {percent(low)} and {percent(high)}"
+    said = f"{share_of(accuracy, pictures)}, between {percent(low)} and {percent(high)}"
     return f'<div class="dr-range" style="{style}" title="{said}" role="img" aria-label="{said}"><i></i><u></u></div>'
 
 
-def score(accuracy: float, interval: tuple[float, float], sentence: str, large: bool = False, figure: str = "") -> str:
-    """An accuracy with its interval, and the sentence that says what it was measured on; `figure` stands for its
-    percentage."""
+def score(
+    accuracy: float, interval: tuple[float, float], pictures: int | None, sentence: str, large: bool = False
+) -> str:
+    """An accuracy with its interval, and the sentence that says what it was measured on; None: not known on how many
+    pictures."""
     kind = "dr-score large" if large else "dr-score"
     return (
-        f'<div class="{kind}"><b>{escape(figure or floored(accuracy))}</b>{spread(accuracy, interval)}'
+        f'<div class="{kind}"><b>{share_of(accuracy, pictures)}</b>{spread(accuracy, interval, pictures)}'
         f'<p class="dr-quiet{"" if large else " dr-small"}">{escape(sentence)}</p></div>'
     )
 
 
 def model_score(model: Model, sentence: str, large: bool = False) -> str:
     """The score of a model, with the sentence that says what it was measured on."""
-    return score(model.accuracy, model.interval, sentence, large, models.figure(model))
+    return score(model.accuracy, model.interval, model.measured_n, sentence, large)
 
 
 def bar(share: float, words: str) -> str:

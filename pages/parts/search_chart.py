@@ -10,7 +10,6 @@ from core import spaces
 from core.records import Search
 from core.searches import Standing
 from core.trials import Outcome, Shown
-from pages.parts.text import percent
 from pages.parts.theme import TRAINING, VALIDATION
 
 Figure = dict[str, Any]
@@ -27,7 +26,7 @@ def figures(search: Search, standing: Standing) -> list[Figure]:
     ended = [one for one in reached if one.tried.outcome is not Outcome.OPEN]
     drawn = [_progress(search, reached, standing)]
     if len(ended) >= ENOUGH and len(search.space) > 1:
-        drawn.append(_in_common(search, ended))
+        drawn.append(_in_common(search, standing, ended))
     return [*drawn, _mattered(search)] if len(search.importance) > 1 else drawn
 
 
@@ -47,10 +46,12 @@ def _progress(search: Search, reached: Sequence[Shown], standing: Standing) -> F
         "height": 320,
         "traces": [
             _best_so_far(reached),
-            _points(kinds[Outcome.WHOLE], {"size": 10, "color": TRAINING}),
-            _points(kinds[Outcome.CUT], {"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": TRAINING}}),
-            _points(kinds[Outcome.LOST], {"size": 9, "symbol": "triangle-down-open", "color": "quiet"}),
-            _points(kinds[Outcome.OPEN], {"size": 10, "symbol": "circle-open", "color": VALIDATION}),
+            _points(standing, kinds[Outcome.WHOLE], {"size": 10, "color": TRAINING}),
+            _points(
+                standing, kinds[Outcome.CUT], {"size": 9, "symbol": "x-thin", "line": {"width": 2, "color": TRAINING}}
+            ),
+            _points(standing, kinds[Outcome.LOST], {"size": 9, "symbol": "triangle-down-open", "color": "quiet"}),
+            _points(standing, kinds[Outcome.OPEN], {"size": 10, "symbol": "circle-open", "color": VALIDATION}),
             _ring(standing),
         ],
         "layout": {
@@ -70,14 +71,14 @@ def _best_so_far(reached: Sequence[Shown]) -> Figure:
     return {"x": places, "y": _rounded(line), "mode": "lines", "line": look, "hoverinfo": "skip"}
 
 
-def _points(trials: Sequence[Shown], marker: Mapping[str, Any]) -> Figure:
+def _points(standing: Standing, trials: Sequence[Shown], marker: Mapping[str, Any]) -> Figure:
     return {
         "x": [one.trial.number for one in trials],
         "y": _rounded(100 * (one.best or 0.0) for one in trials),
         "mode": "markers",
         "marker": marker,
         "customdata": [one.run.id for one in trials],
-        "text": [words(one) for one in trials],
+        "text": [words(standing, one) for one in trials],
         "hovertemplate": "%{text}<extra></extra>",
         "cliponaxis": False,
     }
@@ -104,7 +105,7 @@ def _ring(standing: Standing) -> Figure:
 # ---- parallel coordinates ----------------------------------------------------------------------------
 
 
-def _in_common(search: Search, ended: Sequence[Shown]) -> Figure:
+def _in_common(search: Search, standing: Standing, ended: Sequence[Shown]) -> Figure:
     """Drawn as plain lines: Plotly's own parallel coordinates compile code in the browser, which our policy forbids."""
     dials = [name for name, values in search.space.items() if len(values) > 1]
     ranked = sorted(ended, key=lambda one: -one.score)
@@ -117,8 +118,8 @@ def _in_common(search: Search, ended: Sequence[Shown]) -> Figure:
         "height": 340,
         "least_width": 116 * len(dials),
         "traces": [
-            _lines(search, dials, ranked[good:], {"width": 1, "color": TRAINING}, 0.45),
-            _lines(search, dials, ranked[:good], {"width": 2.5, "color": VALIDATION}, 0.95),
+            _lines(search, standing, dials, ranked[good:], {"width": 1, "color": TRAINING}, 0.45),
+            _lines(search, standing, dials, ranked[:good], {"width": 2.5, "color": VALIDATION}, 0.95),
         ],
         "layout": {
             "uirevision": search.id,
@@ -136,7 +137,12 @@ def _in_common(search: Search, ended: Sequence[Shown]) -> Figure:
 
 
 def _lines(
-    search: Search, dials: Sequence[str], trials: Sequence[Shown], line: Mapping[str, Any], ink: float
+    search: Search,
+    standing: Standing,
+    dials: Sequence[str],
+    trials: Sequence[Shown],
+    line: Mapping[str, Any],
+    ink: float,
 ) -> Figure:
     """One trace for all, with gaps in between."""
     x: list[int | None] = []
@@ -146,7 +152,7 @@ def _lines(
     for one in trials:
         x += [*range(len(dials)), None]
         y += [*(round(place(search, name, one.trial.point[name]), 4) for name in dials), None]
-        said += [words(one)] * (len(dials) + 1)
+        said += [words(standing, one)] * (len(dials) + 1)
         runs += [one.run.id] * (len(dials) + 1)
     look = {"mode": "lines+markers", "line": line, "marker": {"size": 6, "color": line["color"]}, "opacity": ink}
     return {"x": x, "y": y, "text": said, "customdata": runs, "hovertemplate": "%{text}<extra></extra>", **look}
@@ -204,10 +210,10 @@ def _mattered(search: Search) -> Figure:
     }
 
 
-def words(one: Shown) -> str:
+def words(standing: Standing, one: Shown) -> str:
     """A trial, for who points at it."""
     end = LOST_WORDS.get(one.tried.outcome, "")
-    reached = f"{percent(math.floor(1000 * (one.best or 0.0) + 1e-6) / 1000, 1)}{f', {end}' if end else ''}"
+    reached = ", ".join(filter(None, (standing.right(one), end)))
     dials = "<br>".join(_plain(part) for part in spaces.words(one.trial.point).split(", "))
     return f"<b>Trial {one.trial.number}: {reached}</b><br>{dials}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def fails(shell: Shell, *arguments: object) -> str:
     done = shell.run(*arguments)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     return done.stdout + done.stderr
+
+
+def test_of_few_pictures_the_list_of_models_gives_counts(shell: Shell, model: dict[str, Any]) -> None:
+    assert model["pictures"] == 16
+    assert re.search(r"\d+ of 16\b", shell.run("models").stdout)
+    assert model["caution"] == ""
 
 
 def test_a_model_is_made_into_a_form_and_written_to_a_file(shell: Shell, model: dict[str, Any], tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 `POST /fake/reset` with {"faults": {...}} begins anew; `GET /fake/state` says what arrived. Faults:
 `drop_every` n: every nth state-changing request is done, but its answer is lost (503); `refuse_every` n: it is not
-done; `delay_ms`: each answer waits; `conflicts`: image ids that somebody else changed; `best`: what a model says.
+done; `delay_ms`: each answer waits; `conflicts`: image ids that somebody else changed; `best`: what a model says;
+`few`: validation pictures, so few that they are counted.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core import people
+from core import people, words
 from pages.components import assets
 
 INDEX = (Path(st.__file__).parent / "static" / "index.html").read_text("utf-8")
@@ -567,6 +568,8 @@ async def curve(request: Request) -> Response:
             points["val_loss"].append([epoch, round(1.7 * math.exp(-epoch / 2.4) + 0.31 + drift, 4)])
             points["val_accuracy"].append([epoch, round(0.93 - 0.52 * math.exp(-epoch / 2.0) - drift / 3, 4)])
     done = step * EPOCHS // STEPS
+    few = WORLD.faults.get("few", 0)
+    right = words.share_of(0.9246, few or None, 1)
     best = {"epoch": min(done, 9), "val_loss": 0.36, "val_accuracy": 0.9246} if done else None
     advice = {
         "kind": "learning",
@@ -585,7 +588,7 @@ async def curve(request: Request) -> Response:
             "advice": advice if done else None,
         }
         | {"epoch": done, "epochs": EPOCHS, "total_steps": STEPS, "step": step, "points": points}
-        | {"best": best, "images_per_s": 412.0 if step else None, "last_step": step}
+        | {"best": best, "right": right, "few": few, "images_per_s": 412.0 if step else None, "last_step": step}
         | {"seconds_left": (STEPS - step) * 0.6 if step and state == "running" else None}
     )
 

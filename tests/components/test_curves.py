@@ -46,9 +46,18 @@ def test_a_zoom_is_kept_while_the_curve_moves(show: Show, world: World) -> None:
 
 def test_the_best_epoch_is_ringed_with_its_value(show: Show) -> None:
     page = show("curves&run=2")
-    page.locator(".plot").nth(1).get_by_text("best 92.5 %").wait_for()
+    page.locator(".plot").nth(1).get_by_text("best 92.4 %").wait_for()
     ring = page.locator(".plot").nth(1).evaluate("plot => [plot.data[2].x[0], plot.data[2].marker.symbol]")
     assert ring == [9, "circle-open"]
+
+
+def test_of_few_validation_pictures_the_best_is_a_count(show: Show, world: World) -> None:
+    world.reset(few=12)
+    page = show("curves&run=2")
+    page.locator(".plot").nth(1).get_by_text("best 11 of 12").wait_for()
+    expect(page.locator(".figure", has_text="Best")).to_have_text("Best11 of 12, epoch 9")
+    pointed = page.locator(".plot").nth(1).evaluate("plot => [plot.data[1].hovertemplate, plot.data[1].text[8]]")
+    assert "gets %{text} validation pictures right" in pointed[0] and pointed[1] == "11 of 12"
 
 
 def test_a_finished_run_is_looked_at_once(show: Show, world: World) -> None:

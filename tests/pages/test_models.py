@@ -11,9 +11,11 @@ from core import caution, corrections, datasets, judgements, packages, runs, tra
 from core.evaluation import Choice
 from core.explanations import WAYS
 from core.index import judging
+from core.judgements import Measure
 from core.records import ModelKind, PackageKind, Ranked
 from core.stores import Where
 from core.studio import Studio
+from pages import judged
 from pages.parts import judged_charts
 from tests.pages.conftest import Visit, add, add_model, calm, words
 
@@ -124,6 +126,15 @@ def test_two_models_are_put_side_by_side_and_either_can_be_used(visit: Visit, st
     assert calm(app) and "is in use" in words(app)
 
 
+def test_of_few_pictures_models_are_compared_and_judged_by_counts(visit: Visit, studio: Studio) -> None:
+    dataset_id = add(studio, "Fruit", {"apple": 6, "pear": 6})
+    add_model(studio, dataset_id)
+    trained = add_model(studio, dataset_id, ModelKind.TRAINED, runs.start(studio, dataset_id, "mlp", 1).id)
+    app = visit("models", model=trained.id, view="compare")
+    assert calm(app) and words(app).count("<td>11 of 12</td>") == 2 and "91.7 %" not in words(app)
+    assert judged.measured(Measure(11 / 12, 0.65, 0.99), 12).startswith("11 of 12 ")
+
+
 def test_what_a_correction_brought_is_shown_and_one_click_goes_back(visit: Visit, studio: Studio) -> None:
     dataset_id = add(studio, "Fruit", {"apple": 20, "pear": 20})
     model = add_model(studio, dataset_id)
@@ -170,7 +181,8 @@ def test_how_a_model_does_elsewhere_is_asked_for_by_looking(visit: Visit, studio
 
     app = visit("models", model=model.id, view="travel")
     assert calm(app)
-    assert "Gets 50 of 100 right on the pictures of Market" in words(app)
+    assert "Gets 4 of 8 right on the pictures of Market" in words(app)
+    assert "Learning from both serves both: 8 of 8 right on “Fruit”" in words(app) and "100.0 %</td>" not in words(app)
     assert "What is learned from “Fruit” does not travel" in words(app)
 
 

@@ -42,4 +42,4 @@ def test_a_name_in_markup_is_escaped(name: str) -> None:
 
 @pytest.mark.parametrize(("accuracy", "shown"), [(0.998, "99 %"), (1.0, "100 %"), (0.57, "57 %"), (0.29, "29 %")])
 def test_an_accuracy_is_never_rounded_up(accuracy: float, shown: str) -> None:
-    assert f"<b>{shown}</b>" in markup.score(accuracy, (0.2, 1.0), "")
+    assert f"<b>{shown}</b>" in markup.score(accuracy, (0.2, 1.0), None, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -99,6 +100,16 @@ def test_the_picture_shows_every_trial_the_best_so_far_and_what_ended_early(visi
     assert bar["x"] == sorted(bar["x"]) and set(bar["y"]) == {"Learning rate", "Augmentation"}
     assert f"Worked out from {len(shown)} trials." in words(app)
     assert all(f"/train?run={one.run.id}" in words(app) for one in shown)
+
+
+def test_of_few_pictures_no_place_of_a_search_shows_a_share(visit: Visit, studio: Studio) -> None:
+    search = begin(studio)
+    carried(studio, Trainers(studio, pictures=12), search)
+    app = visit("training", search=search.id)
+    assert calm(app) and re.search(r"<b>\d+ of 12</b>", words(app)) and "of 12</td>" in words(app)
+    progress, common, _ = drawn(app)
+    pointed = [text for trace in (*progress["traces"], *common["traces"]) for text in trace.get("text", ())]
+    assert pointed and all(" of 12" in text for text in pointed)
 
 
 def test_a_search_is_paused_resumed_stopped_and_cancelled_from_its_page(visit: Visit, studio: Studio) -> None:

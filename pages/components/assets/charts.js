@@ -72,7 +72,8 @@ export function smoothed({ x, y }, keep) {
 
 /**
  * A figure with a chart in it.
- * what: { title, help, train, val, scale, digits, unit, log, floor, range, ticks, small, words }, of which `train` and `val` are keys of lines.
+ * what: { title, help, train, val, scale, digits, log, floor, range, ticks, small, words, few }, of which `train` and `val` are keys of lines
+ * and `few` the words for a validation of so few pictures that they are counted.
  */
 export function chart({ el }, what) {
   const plot = el("div.plot"), wait = el("div.wait.quiet", {}, el("span"));
@@ -93,11 +94,13 @@ export function chart({ el }, what) {
     const raw = thinned(lines.of(what.train, scale)), smooth = keep > 0 && what.smooth !== false;
     const main = smooth ? thinned(smoothed(lines.of(what.train, scale), keep)) : raw;
     const said = (text) => `epoch %{x:.1f}: ${text}<extra></extra>`;
+    const pointed = ({ y }, few, more = "") => (what.few && few
+      ? { hovertemplate: said(what.few + more), text: y.map((share) => `${Math.round(few * share / scale)} of ${few}`) } : { hovertemplate: said(what.words[1] + more) });
     const traces = [line(main, colors.training, what.val ? 1.5 : 1.75, { hovertemplate: said(what.words[0] + (smooth ? ", smoothed" : "")) })];
     const notes = [];
     if (what.val) {
       const validation = lines.of(what.val, scale);
-      traces.push({ ...line(validation, colors.validation, 3.5, { hovertemplate: said(what.words[1]) }),
+      traces.push({ ...line(validation, colors.validation, 3.5, pointed(validation, run.few)),
         mode: validation.x.length < 40 ? "lines+markers" : "lines", marker: { size: 6, color: colors.validation } });
       const best = run.best?.[what.val];
       if (Number.isFinite(best)) ring(best * scale);
@@ -106,7 +109,7 @@ export function chart({ el }, what) {
     for (const [number, other] of (what.val ? others : []).entries()) {
       const theirs = other.lines.of(what.val, scale);
       if (!theirs.x.length) continue;
-      traces.push(line(theirs, other.color, 2, { hovertemplate: said(`${what.words[1]}, run ${other.id}`), line: { color: other.color, width: 2, dash: DASHES[number % 3] } }));
+      traces.push(line(theirs, other.color, 2, { ...pointed(theirs, other.few, `, run ${other.id}`), line: { color: other.color, width: 2, dash: DASHES[number % 3] } }));
       notes.push({ x: theirs.x.at(-1), y: at(theirs.y.at(-1)), text: `run ${other.id}`, showarrow: false, xanchor: "right", yshift: 11, font: { color: other.color, size: 12 } });
     }
     if (!what.val) legend.textContent = main.y.length ? what.latest(main.y.at(-1)) : "";
@@ -115,7 +118,7 @@ export function chart({ el }, what) {
       traces.push({ x: [run.best.epoch], y: [y], type: "scatter", mode: "markers", hoverinfo: "skip", cliponaxis: false,
         marker: { symbol: "circle-open", size: 17, color: ink, line: { width: 2, color: ink } } });
       const below = what.val === "val_accuracy", early = run.best.epoch < 0.1 * epochs;
-      notes.push({ x: run.best.epoch, y: at(y), text: `best ${y < 1e4 ? y.toFixed(what.digits) : y.toExponential(1)}${what.unit ?? ""}`, showarrow: false, yshift: below ? -24 : 24,
+      notes.push({ x: run.best.epoch, y: at(y), text: `best ${what.few ? run.right : y < 1e4 ? y.toFixed(what.digits) : y.toExponential(1)}`, showarrow: false, yshift: below ? -24 : 24,
         font: { color: ink, size: 13 }, xanchor: run.best.epoch > 0.85 * epochs ? "right" : early ? "left" : "center" });
     }
 

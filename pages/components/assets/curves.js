@@ -26,8 +26,8 @@ export async function mount(kit, context) {
   const charts = [
     { title: "Loss", help: "How wrong it is; lower is better. Validation that rises again means it memorises.", train: "train_loss", val: "val_loss", digits: 3, log: true,
       words: ["training loss %{y:.3f}", "validation loss %{y:.3f}"] },
-    { title: "Accuracy", help: "How many of 100 pictures it gets right. It never trains on validation pictures.", train: "train_accuracy", val: "val_accuracy", scale: 100, digits: 1, unit: " %", ...PERCENT,
-      words: ["gets %{y:.1f} of 100 training pictures right", "gets %{y:.1f} of 100 validation pictures right"] },
+    { title: "Accuracy", help: "How many of 100 pictures it gets right. It never trains on validation pictures.", train: "train_accuracy", val: "val_accuracy", scale: 100, ...PERCENT,
+      words: ["gets %{y:.1f} of 100 training pictures right", "gets %{y:.1f} of 100 validation pictures right"], few: "gets %{text} validation pictures right" },
   ].map((what) => chart(kit, what));
   const gauges = [
     { title: "Learning rate", train: "learning_rate", log: true, smooth: false, words: ["learning rate %{y:.2e}"], latest: (y) => y.toExponential(1) },
@@ -143,7 +143,7 @@ export async function mount(kit, context) {
     for (const { id, name } of known) {
       if (others.has(id)) continue;
       const color = data.colors.others.find((one) => ![...others.values()].some((other) => other.color === one));
-      others.set(id, { id, name, color, lines: new Lines(), epochs: 0, since: -1 });
+      others.set(id, { id, name, color, lines: new Lines(), epochs: 0, few: 0, since: -1 });
       follow(others.get(id), signal);
     }
     controls.offer(data.others);
@@ -157,6 +157,7 @@ export async function mount(kit, context) {
         other.lines.take(answer.points);
         other.since = answer.last_step;
         other.epochs = answer.epoch;
+        other.few = answer.few;
         draw();
         if (!ACTIVE.includes(answer.state)) return;
       }
@@ -176,7 +177,7 @@ export async function mount(kit, context) {
     bar.dataset.state = run.state;
     figures.replaceChildren(...[
       figure("Epoch", `${count(run.epoch)} of ${count(run.epochs)}`),
-      Number.isFinite(run.best?.val_accuracy) && figure(active ? "Best so far" : "Best", `${percent(run.best.val_accuracy, 1)}, epoch ${count(run.best.epoch)}`),
+      Number.isFinite(run.best?.val_accuracy) && figure(active ? "Best so far" : "Best", `${run.right}, epoch ${count(run.best.epoch)}`),
       run.images_per_s && active && figure("Speed", `${count(Math.round(run.images_per_s))} pictures/s`),
       run.seconds_left !== null && active && figure("Time left", kit.duration(run.seconds_left)),
     ].filter(Boolean));
