@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from core.words import share
+from core.scores import LabelScore
+from core.words import share, too_few
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$])")
 
@@ -23,7 +24,7 @@ def card(manifest: Mapping[str, Any], library: str = "onnx") -> str:
     """
     labels = [str(label) for label in manifest.get("labels", ())]
     name = f"{manifest.get('dataset', 'model')}, {manifest.get('kind', 'model')}"
-    accuracy, interval = manifest.get("accuracy"), manifest.get("interval")
+    accuracy, interval, counted = manifest.get("accuracy"), manifest.get("interval"), manifest.get("measured_n", 0)
     parts = [
         _front(manifest, name, library),
         f"# {_text(name)}\n",
@@ -34,8 +35,8 @@ def card(manifest: Mapping[str, Any], library: str = "onnx") -> str:
     if accuracy is not None and interval is not None:
         parts += [
             "## How good it is\n",
-            f"Accuracy {100 * accuracy:.1f} % (95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %), "
-            f"measured on {manifest.get('measured_n', 0):,} pictures: {_text(str(manifest.get('measured_on', '')))}.\n",
+            f"{_right(accuracy, counted)} (95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %), "
+            f"measured on {counted:,} pictures: {_text(str(manifest.get('measured_on', '')))}.\n",
             *_labels(manifest),
         ]
     parts += [
@@ -63,7 +64,8 @@ def _front(manifest: Mapping[str, Any], name: str, library: str) -> str:
         f"library_name: {library}",
         "tags: [image-classification, darkroom]",
     ]
-    if (accuracy := manifest.get("accuracy")) is not None:
+    accuracy = manifest.get("accuracy")
+    if accuracy is not None and not too_few(manifest.get("measured_n", 0)):  # hubs make a percentage of it
         lines += [
             "model-index:",
             f"  - name: {said(name)}",
@@ -75,13 +77,18 @@ def _front(manifest: Mapping[str, Any], name: str, library: str) -> str:
     return "\n".join([*lines, "---", ""])
 
 
+def _right(accuracy: float, counted: int) -> str:
+    said = share(accuracy, counted)
+    return f"{said} right, too few to say how good it is" if too_few(counted) else f"Accuracy {said}"
+
+
 def _labels(manifest: Mapping[str, Any]) -> list[str]:
     rows = manifest.get("summary", {}).get("labels", [])
     if not rows:
         return []
     said = [
-        f"| {_text(str(row['label']))} | {row['images']:,} | {share(row['recall'])} | {share(row['precision'])} |"
-        for row in rows
+        f"| {_text(it.label)} | {it.images:,} | {share(it.recall, it.images)} | {share(it.precision, it.called)} |"
+        for it in (LabelScore(**row) for row in rows)
     ]
     head = ["| Label | Pictures | Found (recall) | Right when it says so (precision) |", "|---|---|---|---|"]
     return ["\n".join([*head, *said]) + "\n"]

@@ -12,6 +12,7 @@ from core import models
 from core.errors import NotFound
 from core.records import Model, Package, PackageKind
 from core.studio import Studio
+from core.words import too_few
 
 FOLDER = "packages"
 NOTHING = 1e-6  # of a probability: rounding
@@ -131,6 +132,9 @@ def words(package: Package) -> str:
     said += f"no probability differs by more than {100 * found['difference']:.2g} points. "
     lost = round(100 * (found["reference_accuracy"] - found["accuracy"]), 1)
     cost = f"Costs {lost:.1f} points of accuracy on them" if lost > 0 else "Costs no accuracy on them"
+    if too_few(pictures) and lost > 0:
+        fewer = round((found["reference_accuracy"] - found["accuracy"]) * pictures)
+        cost = f"Gets {fewer} fewer of them right"
     speed = found["reference_milliseconds"] / found["milliseconds"]
     quick = f"{speed:.1f} times as quick here" if speed >= QUICKER else "no quicker here"
     return f"{said}{cost}; {100 * size:.0f} % of the size, {quick}."

@@ -19,6 +19,11 @@ class LabelScore:
     recall: float | None  # of those that are, the share it called so; None: there were none
     f1: float | None  # the harmonic mean of both; None where either is
 
+    @property
+    def called(self) -> int | None:
+        """Pictures that it called so; None where these numbers do not tell: none of them was right."""
+        return round(self.recall * self.images / self.precision) if self.precision and self.recall else None
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

@@ -58,6 +58,6 @@ def _floor(share: float, digits: int) -> str:
     return f"{math.floor(share * 100 * 10**digits + 1e-9) / 10**digits:.{digits}f}"
 
 
-def share(value: float | None) -> str:
-    """0.934 -> "93.4 %"; a dash where there is none."""
-    return "–" if value is None else f"{100 * value:.1f} %"
+def share(value: float | None, counted: int | None = None) -> str:
+    """0.934 -> "93.4 %", or "4 of 5" of a few that were counted; a dash where there is none."""
+    return "–" if value is None else share_of(value, counted, 1)

@@ -18,7 +18,7 @@ from core.studio import Studio
 from core.words import FEW
 from pages.components.gallery import gallery
 from pages.parts import judged_charts, markup, matrix, states
-from pages.parts.text import count, percent, share_of
+from pages.parts.text import count, percent, share, share_of
 from pages.parts.theme import DARK, LIGHT, label_colour
 from pages.pictures import row
 
@@ -216,13 +216,17 @@ def per_label(studio: Studio, model: Model, found: Scores, judgement: Judgement 
     names = ["Label", "Found (recall)", "Right when it says so (precision)", "F1"]
     if judgement is None:
         cells = [
-            ["–" if v is None else percent(v) for v in (one.recall, one.precision, one.f1)] for one in found.labels
+            [share(one.recall, one.images), share(one.precision, one.called), share(one.f1)] for one in found.labels
         ]
     else:
         names += ["ROC area", "Average precision"]
         cells = [
-            [measured(m) for m in (one.recall, one.precision, one.f1, one.auc, one.average_precision)]
-            for one in judgement.labels
+            [
+                measured(one.recall, scored.images),
+                measured(one.precision, scored.called),
+                *(measured(m) for m in (one.f1, one.auc, one.average_precision)),
+            ]
+            for one, scored in zip(judgement.labels, found.labels, strict=True)
         ]
     rows = [
         [markup.chip(one.label, positions.get(one.label)), *cell, count(one.images)]

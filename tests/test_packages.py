@@ -22,10 +22,10 @@ from core.card import card
 from core.errors import NotFound
 from core.graphs import with_head
 from core.index.sessions import Ready
-from core.packing import page, smaller
+from core.packing import page, report, smaller
 from core.packing.packer import Packer
 from core.recipe import derive
-from core.records import Model, ModelKind, PackageKind, TrainingSpec, Verdict
+from core.records import Model, ModelKind, Package, PackageKind, TrainingSpec, Verdict
 from core.running.aside import LocalAside
 from core.serving.routes import routes
 from core.stores import Where
@@ -200,12 +200,30 @@ def test_a_model_whose_pictures_are_gone_cannot_be_certified(studio: Studio, mod
 def test_names_in_a_report_and_a_card_are_words_and_nothing_else(studio: Studio, model: Model) -> None:
     told = made(studio, model, PackageKind.REPORT).decode()
     assert "<b>dog" not in told and "pets <i>" not in told and "&lt;b&gt;dog&lt;/b&gt;" in told
-    markdown = card(
-        {"labels": [NASTY, "a|b"], "dataset": "x\n# y", "kind": "instant", "accuracy": 0.5, "interval": [0, 1]}
-    )
+    about = {"labels": [NASTY, "a|b"], "dataset": "x\n# y", "kind": "instant"}
+    markdown = card(about | {"accuracy": 0.5, "interval": [0, 1], "measured_n": 40})
     assert "<b>" not in markdown and "\n# y" not in markdown and "a\\|b" in markdown
     front = markdown.split("---")[1]
     assert '"x\\n# y, instant"' in front and "value: 0.5000" in front
+
+
+def test_of_few_pictures_reports_cards_and_certificates_give_counts_and_no_share(studio: Studio, model: Model) -> None:
+    told = report.gather(studio, model)
+    assert told.figure == "6 of 12" and [row[2:] for row in told.labels] == [("6 of 6", "6 of 12"), ("0 of 6", "–")]
+    page = made(studio, model, PackageKind.REPORT).decode()
+    assert '<div class="score">6 of 12</div>' in page and "50.0 %" not in page and "100.0 %" not in page
+    with pypdfium2.PdfDocument(made(studio, model, PackageKind.PDF)) as paper:
+        printed = paper[0].get_textpage().get_text_range()
+        assert "6 of 12" in printed and "50.0 %" not in printed
+    scores = [{"label": "cat", "images": 6, "recall": 1.0, "precision": 0.5, "f1": None}]
+    about = {"labels": LABELS, "accuracy": 0.5, "interval": [0.2, 0.8], "measured_n": 12}
+    markdown = card(about | {"summary": {"labels": scores}})
+    assert "6 of 12 right, too few to say how good it is" in markdown and "| 6 of 6 | 6 of 12 |" in markdown
+    assert "50.0 %" not in markdown and "model-index" not in markdown
+    certificate = {"pictures": 12, "agreement": 0.75, "difference": 0.4, "bytes": 1, "reference_bytes": 4}
+    certificate |= {"milliseconds": 1.0, "reference_milliseconds": 1.0, "accuracy": 0.5, "reference_accuracy": 0.75}
+    found = Package(model.id, PackageKind.BYTE, model.folder, False, 1.0, None, certificate)
+    assert "Gets 3 fewer of them right; " in packages.words(found)
 
 
 ARABIC, HEBREW = "قطة", "חתול"
@@ -262,7 +280,7 @@ def test_a_report_on_paper_says_the_same_on_two_sheets_in_every_alphabet(studio:
         assert len(pictures) == 6 + 12, "an example of each label, and a sheet of mistakes"
         assert_joined_and_turned(pages[0], ARABIC)
         assert_turned(pages[0], HEBREW)
-    for said in ("Όλα 動物", "Кошка", "猫", "한국어", "25.0 %", "Got 4 right", "Label by label"):
+    for said in ("Όλα 動物", "Кошка", "猫", "한국어", "4 of 18", "Got 4 right", "Label by label"):
         assert said in told
     assert "□ <b>cat" in told, "a letter that no font has is a box, and markup is words"
     assert "15 of 18 pictures were answered wrongly" in told and "Head made up" in told

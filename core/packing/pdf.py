@@ -125,7 +125,7 @@ def _top(paper: _Paper, told: Report) -> None:
     paper.words(told.made, QUIET)
     paper.ln(3)
     paper.ink(ACCENT, 40, "B")
-    paper.cell(INNER, 16, share(told.accuracy), new_x="LMARGIN", new_y="NEXT")
+    paper.cell(INNER, 16, told.figure, new_x="LMARGIN", new_y="NEXT")
     low, high = told.interval
     left, top = paper.get_x(), paper.get_y() + 2
     for start, end, colour in ((0.0, 1.0, SURFACE), (low, high, (220, 160, 148))):

@@ -17,6 +17,7 @@ from string import Template
 from core import evaluation, judgements, models
 from core.errors import NotFound
 from core.records import Image, Model
+from core.scores import LabelScore
 from core.stores import Where
 from core.studio import Studio
 from core.words import count, share
@@ -46,6 +47,7 @@ class Report:
     title: str
     made: str
     accuracy: float  # 0..1
+    figure: str  # the same in a word
     interval: tuple[float, float]
     sentences: tuple[str, ...]  # how good it is, what it mixes up
     examples: tuple[Print, ...]
@@ -67,10 +69,11 @@ def gather(studio: Studio, model: Model, most_labels: int = MOST_LABELS) -> Repo
         title=model.dataset,
         made=time.strftime("A picture classifier, made on %d %B %Y with Darkroom.", time.gmtime(model.created_at)),
         accuracy=model.accuracy,
+        figure=share(model.accuracy, model.measured_n),
         interval=model.interval,
         sentences=(models.sentence(model), judgements.mixed_up(scored) or "It mixed up no two labels."),
         examples=tuple(Print(image, image.label or "") for image in _examples(studio, model)),
-        labels=tuple((one.label, f"{one.images:,}", share(one.recall), share(one.precision)) for one in labels),
+        labels=tuple(_row(one) for one in labels),
         left_out=len(scored.labels) - len(labels),
         failing=_failing(missed, scored.images, len(wrong)),
         mistakes=tuple(Print(one.image, one.true, one.predicted, one.confidence) for one in wrong),
@@ -85,7 +88,7 @@ def write(studio: Studio, model: Model) -> bytes:
     values = {
         "title": escape(told.title),
         "made": escape(told.made),
-        "accuracy": share(told.accuracy),
+        "accuracy": told.figure,
         "low": f"{100 * low:.2f}",
         "high": f"{100 * (1 - high):.2f}",
         "middle": f"{100 * told.accuracy:.2f}",
@@ -106,6 +109,10 @@ def left_out(told: Report) -> str:
     if not told.left_out:
         return ""
     return f"The {len(told.labels):,} least found ones; {count(told.left_out, 'more label')} did better."
+
+
+def _row(one: LabelScore) -> tuple[str, ...]:
+    return one.label, f"{one.images:,}", share(one.recall, one.images), share(one.precision, one.called)
 
 
 def _failing(missed: int, total: int, shown: int) -> str:

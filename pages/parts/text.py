@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from core.words import count, duration, share_of
+from core.words import count, duration, share, share_of
 
-__all__ = ["ago", "count", "duration", "file_size", "joined", "literal", "percent", "share_of", "size"]
+__all__ = ["ago", "count", "duration", "file_size", "joined", "literal", "percent", "share", "share_of", "size"]
 
 # Streamlit reads texts as Markdown with emoji codes (:smile:), colours (:red[..]), icons, LaTeX ($..$) and links.
 # A label may hold any of it. Backslashes switch Markdown off; the colon and the dollar are written as entities,
