@@ -42,10 +42,20 @@ def all_of(studio: Studio, dataset_id: int | None = None) -> list[Model]:
 
 
 def best(studio: Studio, dataset_id: int) -> Model | None:
-    """The one with the highest measured accuracy; among equals the trained one, then the newer one. What a bundle says
-    of itself counts for nothing against what was measured here."""
+    """The one with the highest measured accuracy; among equals the trained one, then the newer one.
+
+    An imported model may have learned from the very pictures it was measured on here, and nobody can tell: it is the
+    best only where there is no other, and of several what was measured here counts more than what a bundle says.
+    """
     ranked = [
-        (measured_here(m), m.accuracy, m.kind is ModelKind.TRAINED, m.created_at, m.id)
+        (
+            m.kind is not ModelKind.IMPORTED,
+            measured_here(m),
+            m.accuracy,
+            m.kind is ModelKind.TRAINED,
+            m.created_at,
+            m.id,
+        )
         for m in all_of(studio, dataset_id)
     ]
     return get(studio, max(ranked)[-1]) if ranked else None

@@ -13,6 +13,10 @@ from pages.components.bring import bring
 from pages.parts import links, markup, states
 from pages.parts.text import ago, count, literal
 
+UNCHOSEN = (
+    "It may have learned from the very pictures it is measured on here, so by itself it never takes the place of a "
+    "model made here. Compare it with one, and use it if you want it to answer."
+)
 OWN = 0  # a dataset that is made for it
 POLL_S = 1.0
 
@@ -53,6 +57,7 @@ def measure(studio: Studio, model: Model) -> None:
     """What is known of it here, and the way to know more."""
     many = measuring.pictures(studio, model)
     survey = measuring.state(studio, model)
+    markup.draw(markup.words(UNCHOSEN, quiet=True))
     st.fragment(_measuring, run_every=POLL_S if survey and survey.pending else None)(studio, model, many)
 
 

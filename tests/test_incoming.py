@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from core import bundles, caution, incoming, measuring, models, packages
+from core import bundles, caution, comparing, incoming, measuring, models, packages
 from core.errors import Conflict, Refused
 from core.graphs import with_backbone, with_head
 from core.imaging.pool import DecoderPool
@@ -247,12 +247,16 @@ def test_an_imported_model_is_measured_on_the_pictures_here_and_then_judged_like
     assert packages.want(there, found.id, next(iter(packages.FORMS))).pending
 
 
-def test_what_a_bundle_says_of_itself_counts_for_nothing_against_what_was_measured(there: Studio) -> None:
+def test_an_imported_model_answers_before_one_that_was_made_here_only_where_a_person_chose_it(there: Studio) -> None:
     boasting = brought(there, zipped(parts(accuracy=1.0, interval=[0.99, 1.0])))
     measured: Any = (0.6, (0.5, 0.7), "cross-validation", 40, "instant-x", {})
     own = there.store.models.put(boasting.dataset_id, ModelKind.INSTANT, "efficientnet-lite0", LABELS, *measured)
     best = models.best(there, boasting.dataset_id)
     assert best is not None and best.id == own.id
+    there.store.models.measured(boasting.id, 1.0, (0.9, 1.0), models.HERE, 40, {})  # of pictures it may have learned
+    assert (best := models.in_use(there, boasting.dataset_id)) is not None and best.id == own.id
+    comparing.use(there, boasting.id)
+    assert (used := models.in_use(there, boasting.dataset_id)) is not None and used.id == boasting.id
     other = brought(there, zipped(parts()), dataset_id=boasting.dataset_id)
     assert other.id not in (own.id, boasting.id), "each imported model is another"
 

@@ -56,6 +56,7 @@ def test_an_imported_model_says_where_it_is_from_and_is_measured_here_when_it_ca
     app = visit("models", model=model_id)
     next(button for button in app.button if button.key == f"measure-{model_id}").click().run()
     assert calm(app) and "Being measured on 20 pictures here" in words(app)
+    assert "by itself it never takes the place of a model made here" in words(app)
     assert [survey.kind for survey in studio.store.surveys.due()] == [measuring.kind(model_id)]
 
 
