@@ -52,12 +52,14 @@ def told(lab: Lab, search: Search) -> list[tuple[object, object]]:
     return [(trial.point, checks[run.id]) for trial, run in trials(lab, search)]
 
 
+@pytest.mark.timeout(900)
 def test_a_search_outlives_the_kill_of_its_searcher_and_of_a_trainer(lab: Lab, pictures: tuple[int, int]) -> None:
     search = begin(lab, pictures, most=2)
     lab.until(lambda: trials(lab, search), "a trial")
     lab.kill(lab.child("searcher"))
-    _, first = trials(lab, search)[0]
-    lab.kill(lab.wait_for_attempt(first.id, 1).handle)
+    killed = kill_one_at_work(lab, search)
+    for number in range(1, search.most + 1):  # on a busy machine each may take minutes
+        lab.until(lambda number=number: ended(lab, search) >= number, f"trial {number} is over")  # type: ignore[misc]
     lab.until(lambda: over(lab, search), "the search is over")
     done = lab.store.searches.get(search.id)
     assert done.state is SearchState.DONE and done.winner_run_id is not None
@@ -67,7 +69,31 @@ def test_a_search_outlives_the_kill_of_its_searcher_and_of_a_trainer(lab: Lab, p
     assert winner.model_id and [
         run.model_id is not None for trial, run in trials(lab, search) if trial.number == done.winner
     ] == [True]
-    assert lab.run(first.id).attempt == 2
+    assert lab.run(killed).attempt >= 2  # a machine that is too busy for a heart may cost it another
+
+
+def ended(lab: Lab, search: Search) -> int:
+    return sum(run.state.final for _, run in trials(lab, search))
+
+
+def kill_one_at_work(lab: Lab, search: Search) -> int:
+    """Kills the trainer of a trial that is not over, however late the look at it comes; gives the run.
+
+    A run ends with a write. Nobody else writes meanwhile, so it cannot end between the look and the blow.
+    """
+    while True:
+        lab.until(lambda: at_work(lab, search) or over(lab, search), "a trainer at work")
+        with lab.store.runs._db.write():  # type: ignore[attr-defined]
+            for run_id, handle in at_work(lab, search)[:1]:
+                lab.kill(handle)
+                return run_id
+        assert not over(lab, search), "no trainer was seen at work"
+
+
+def at_work(lab: Lab, search: Search) -> list[tuple[int, str]]:
+    """(run, handle) of the trials that live and are not over."""
+    found = [(run.id, run.handle) for _, run in trials(lab, search) if run.handle and not run.state.final]
+    return [(run_id, handle) for run_id, handle in found if handles.is_alive(handle)]
 
 
 @pytest.mark.slow
