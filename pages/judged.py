@@ -92,9 +92,12 @@ def confusion(model: Model, found: Scores) -> None:
 
 
 def bars(model: Model, found: Scores) -> None:
-    markup.section("Label by label", "click a bar to see its pictures")
-    figure = judged_charts.bars(found, ink())
-    chart(model, "bars", figure, "What share of each label is found, and is right when said.", judged_charts.read_bar)
+    places = judged_charts.worst(found)
+    head = "Label by label" if len(places) == len(found.labels) else f"The {len(places)} labels it knows least"
+    markup.section(head, "click a bar to see its pictures")
+    figure = judged_charts.bars(found, places, ink())
+    said = "What share of each label is found, and is right when said."
+    chart(model, "bars", figure, said, judged_charts.read_bar(places))
 
 
 def counted(studio: Studio, model: Model, found: Scores) -> None:

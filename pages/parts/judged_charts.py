@@ -17,20 +17,29 @@ from pages.parts.theme import TRAINING, VALIDATION, label_colour, plotly_templat
 
 Read = Callable[[Mapping[str, Any]], Choice]  # a clicked point -> the pictures it stands for
 MOST_CURVES = 12  # labels; more are a thicket: those with the smallest area are drawn
+MOST_BARS = 30  # labels
 FOUND, RIGHT = "found", "right"
 
 
-def bars(found: Scores, ink: str) -> go.Figure:
-    """For each label what share of it is found, and how often it is right when it says so, with Wilson intervals."""
+def worst(found: Scores) -> list[int]:
+    """The labels that have bars, by their places in the model: all of them, or of very many those it knows least."""
+    places = range(len(found.labels))
+    if len(places) <= MOST_BARS:
+        return list(places)
+    return sorted(sorted(places, key=lambda at: found.labels[at].f1 or 0.0)[:MOST_BARS])
+
+
+def bars(found: Scores, places: Sequence[int], ink: str) -> go.Figure:
+    """For some labels what share of each is found, and how often it is right when it says so, with Wilson intervals."""
     figure = go.Figure()
-    rows = list(range(len(found.labels)))
+    rows = list(range(len(places)))
     counts = [[sum(row) for row in found.confusion], [sum(column) for column in zip(*found.confusion, strict=True)]]
     for at, (name, said, colour) in enumerate(
         ((FOUND, "of its pictures are found", VALIDATION), (RIGHT, "are right when it says so", TRAINING))
     ):
-        right = [found.confusion[row][row] for row in rows]
-        ends = [wilson_interval(one, many) for one, many in zip(right, counts[at], strict=True)]
-        shares = [one / many if many else 0.0 for one, many in zip(right, counts[at], strict=True)]
+        right, of = [found.confusion[place][place] for place in places], [counts[at][place] for place in places]
+        ends = [wilson_interval(one, many) for one, many in zip(right, of, strict=True)]
+        shares = [one / many if many else 0.0 for one, many in zip(right, of, strict=True)]
         figure.add_bar(
             y=rows,
             x=[100 * share for share in shares],
@@ -49,21 +58,21 @@ def bars(found: Scores, ink: str) -> go.Figure:
                 "width": 3,
             },
             hovertext=[
-                f"{plain(one.label)}: {percent(share)} {said} ({percent(end[0])} to {percent(end[1])})"
-                for one, share, end in zip(found.labels, shares, ends, strict=True)
+                f"{plain(found.labels[place].label)}: {percent(share)} {said} ({percent(end[0])} to {percent(end[1])})"
+                for place, share, end in zip(places, shares, ends, strict=True)
             ],
             hoverinfo="text",
         )
     figure.update_layout(
         template=plotly_template(),
-        height=max(300, min(2400, 120 + 40 * len(rows))),
+        height=max(300, 120 + 40 * len(rows)),
         font={"color": ink},
         barmode="group",
         bargap=0.35,
         xaxis={"range": [0, 104], "ticksuffix": " %", "fixedrange": True},
         yaxis={
             "tickvals": rows,
-            "ticktext": [short(one.label) for one in found.labels],
+            "ticktext": [short(found.labels[place].label) for place in places],
             "autorange": "reversed",
             "fixedrange": True,
             "showgrid": False,
@@ -75,12 +84,15 @@ def bars(found: Scores, ink: str) -> go.Figure:
     return figure
 
 
-def read_bar(point: Mapping[str, Any]) -> Choice:
-    label = int(point["point_index"])  # `y` is where the bar stands, which is beside its label
-    data = point.get("customdata")
-    name = data[0] if isinstance(data, list | tuple) else data
-    found = name == FOUND if name is not None else point.get("curve_number", 0) == 0
-    return Choice(true=label) if found else Choice(predicted=label)
+def read_bar(places: Sequence[int]) -> Read:
+    def read(point: Mapping[str, Any]) -> Choice:
+        label = places[int(point["point_index"])]  # `y` is where the bar stands, which is beside its label
+        data = point.get("customdata")
+        name = data[0] if isinstance(data, list | tuple) else data
+        found = name == FOUND if name is not None else point.get("curve_number", 0) == 0
+        return Choice(true=label) if found else Choice(predicted=label)
+
+    return read
 
 
 def reliability(bins: Sequence[Bin], ink: str) -> go.Figure:

@@ -21,9 +21,20 @@ CONFIG = {**PLOTLY_CONFIG, "modeBarButtons": [["toImage"]]}
 
 def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.Figure:
     """`confusion[true, said]` pictures. Colour is the share of a row: large labels do not outshine small ones."""
-    places = list(range(len(labels)))
+    places = np.array([str(place) for place in range(len(labels))])
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    heat = go.Heatmap(z=shares, zmin=0, zmax=1, xgap=2, ygap=2, showscale=False, hoverinfo="skip", colorscale=COLOURS)
+    heat = go.Heatmap(
+        x=places,
+        y=places,
+        z=shares,
+        zmin=0,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+        showscale=False,
+        hoverinfo="skip",
+        colorscale=COLOURS,
+    )
     true, said = np.nonzero(confusion)
     small = len(labels) <= NUMBERS_UP_TO
     numbers = [
@@ -32,8 +43,8 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
     ]
     # Heat map cells cannot be selected: what is clicked is an unseen marker over each one.
     cells = go.Scatter(
-        x=said,
-        y=true,
+        x=places[said],
+        y=places[true],
         mode="markers",
         marker={"symbol": "square", "size": 34 if small else 12, "opacity": 0},
         selected={"marker": {"opacity": 0}},
@@ -45,8 +56,11 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
         hoverinfo="text",
     )
     axis: dict[str, Any] = {
-        "tickvals": places,
-        "ticktext": [short(label) for label in labels],
+        # Categories, because of those Plotly leaves out as many names as there is no room for, on every window.
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": places,
+        "labelalias": {str(place): short(label) for place, label in enumerate(labels)},
         "showgrid": False,
         "zeroline": False,
         "range": [-0.5, len(labels) - 0.5],
@@ -81,7 +95,14 @@ def _numbers(confusion: NDArray[np.int64], true: NDArray[np.int64], said: NDArra
     font = {"color": colour, "size": 14}
     keep = {"textfont": {"color": colour}}
     return go.Scatter(
-        x=said, y=true, mode="text", text=texts, textfont=font, hoverinfo="skip", selected=keep, unselected=keep
+        x=said.astype(str),
+        y=true.astype(str),
+        mode="text",
+        text=texts,
+        textfont=font,
+        hoverinfo="skip",
+        selected=keep,
+        unselected=keep,
     )
 
 

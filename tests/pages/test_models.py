@@ -13,6 +13,7 @@ from core.explanations import WAYS
 from core.index import judging
 from core.judgements import Measure
 from core.records import ModelKind, PackageKind, Ranked
+from core.scores import score
 from core.stores import Where
 from core.studio import Studio
 from pages import judged
@@ -95,8 +96,21 @@ def test_of_too_few_held_out_pictures_no_caution_is_promised(visit: Visit, studi
 
 
 def test_a_bar_stands_for_the_pictures_it_counts() -> None:
-    assert judged_charts.read_bar({"y": 1.84, "point_index": 2, "customdata": "found"}) == Choice(true=2)
-    assert judged_charts.read_bar({"y": 2.16, "point_index": 2, "customdata": ["right"]}) == Choice(predicted=2)
+    read = judged_charts.read_bar([0, 3, 7])
+    assert read({"y": 1.84, "point_index": 2, "customdata": "found"}) == Choice(true=7)
+    assert read({"y": 2.16, "point_index": 1, "customdata": ["right"]}) == Choice(predicted=3)
+
+
+def test_of_very_many_labels_those_it_knows_least_have_bars() -> None:
+    targets = np.repeat(np.arange(100), 2)
+    said = targets.copy()
+    said[140:150] += 1
+    found = score(targets, np.eye(100)[said], [f"label {n}" for n in range(100)])
+    places = judged_charts.worst(found)
+    assert len(places) == judged_charts.MOST_BARS and set(range(70, 76)) <= set(places)
+    figure = judged_charts.bars(found, places, "#fff")
+    assert list(figure.layout.yaxis.ticktext) == [f"label {n}" for n in places]
+    assert figure.data[0].x[places.index(72)] == 0.0
 
 
 def test_two_models_are_put_side_by_side_and_either_can_be_used(visit: Visit, studio: Studio) -> None:
