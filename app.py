@@ -19,7 +19,7 @@ from core.serving.routes import routes
 from core.settings import read_settings
 from pages import opened as opened_studio
 from pages.components import assets
-from pages.parts import frame, states
+from pages.parts import dialogs, frame, states
 
 log = logging.getLogger("core.app")
 
@@ -49,7 +49,9 @@ def main() -> None:
         )
         for name, title, icon in PAGES
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    dialogs.on(page.url_path)
+    page.run()
 
 
 def calm(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from core.stores import Where
 from core.studio import Studio
 from pages import enough, errands, findings, map, merging, pictures, studio, versions
 from pages.components.uploader import just_added, uploader
-from pages.parts import frame, instant, links, markup, pickers, states, tiles
+from pages.parts import dialogs, frame, instant, links, markup, pickers, states, tiles
 from pages.parts.text import count, size
 from pages.parts.theme import label_colour
 
@@ -89,25 +89,24 @@ def actions(dataset: Dataset, labelled: bool) -> None:
         links.go("Train a model", "training", "model_training", train, dataset=dataset.id)
         links.go("Try it", "predictions", "center_focus_strong", "secondary", dataset=dataset.id)
         links.go("Label", "labelling", "label", label, dataset=dataset.id)
-        match st.menu_button("More", ["Rename", "Download predictions", "Remove"]):
-            case "Rename":
-                rename(dataset)
-            case "Download predictions":
-                download(dataset)
-            case "Remove":
-                remove(dataset)
+        if what := st.menu_button("More", list(DIALOGS)):
+            dialogs.ask(f"{what} dataset {dataset.id}")
+    for what, draw in DIALOGS.items():
+        if dialogs.asked(f"{what} dataset {dataset.id}"):
+            draw(dataset)
 
 
-@st.dialog("Rename this dataset")
+@dialogs.dialog("Rename this dataset")
 def rename(dataset: Dataset) -> None:
     with st.form("rename", border=False), states.sentences():
         name = st.text_input("Name", dataset.name, max_chars=100)
         if st.form_submit_button("Rename", type="primary"):
             datasets.rename(darkroom, dataset.id, name or "")
+            dialogs.shut()
             st.rerun()
 
 
-@st.dialog("Download the predictions")
+@dialogs.dialog("Download the predictions")
 def download(dataset: Dataset) -> None:
     markup.draw(markup.words("Every picture that was tried with a model of this dataset, with its answer, as CSV."))
     st.link_button(
@@ -115,14 +114,18 @@ def download(dataset: Dataset) -> None:
     )
 
 
-@st.dialog("Remove this dataset?")
+@dialogs.dialog("Remove this dataset?")
 def remove(dataset: Dataset) -> None:
     size = count(dataset.images, "picture")
     markup.draw(markup.words(f"“{dataset.name}” with its {size} and its models disappears from every screen."))
     with states.sentences():
         if st.button("Remove it", type="primary"):
             datasets.remove(darkroom, dataset.id)
+            dialogs.shut()
             st.switch_page("pages/datasets.py")
+
+
+DIALOGS = {"Rename": rename, "Download predictions": download, "Remove": remove}
 
 
 def view(dataset: Dataset, labels: Sequence[Label]) -> None:

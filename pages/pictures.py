@@ -13,7 +13,7 @@ from core.records import Action, Dataset, Image, Label
 from core.stores import Where
 from core.studio import Studio
 from pages.components.gallery import gallery
-from pages.parts import filters, markup, states
+from pages.parts import dialogs, filters, markup, states
 from pages.parts.filters import Counts, Shown
 from pages.parts.text import ago, count, literal
 from pages.parts.theme import label_colour
@@ -32,7 +32,9 @@ def draw(studio: Studio, dataset: Dataset, labels: Sequence[Label]) -> None:
         with st.container(horizontal=True, width="content"):
             undo(studio, dataset)
             if st.button("Recent changes", type="tertiary", icon=":material/history:"):
-                recent(studio, dataset)
+                dialogs.ask(f"Recent changes {dataset.id}")
+    if dialogs.asked(f"Recent changes {dataset.id}"):
+        recent(studio, dataset)
     found, _ = datasets.page(studio, dataset.id, where, (at - 1) * PAGE, PAGE)
     named = [{"id": one.id, "name": one.name, "color": label_colour(one.position)} for one in labels]
     with sheet:
@@ -144,7 +146,7 @@ def undo(studio: Studio, dataset: Dataset) -> None:
         st.rerun()
 
 
-@st.dialog("Recent changes", width="large")
+@dialogs.dialog("Recent changes", width="large")
 def recent(studio: Studio, dataset: Dataset) -> None:
     """Who did what and when; each can be taken back while nothing later touched its pictures."""
     now = time.time()
@@ -155,6 +157,7 @@ def recent(studio: Studio, dataset: Dataset) -> None:
                 markup.draw(markup.words(action.summary), markup.words(by, quiet=True, small=True))
                 if able and st.button("Undo", key=f"undo-{action.id}", icon=":material/undo:"):
                     errands.undo(studio, action.id)
+                    dialogs.shut()
                     st.rerun()
                 if not able:
                     markup.draw(markup.words(why_not(action), quiet=True, small=True))

@@ -11,7 +11,7 @@ from core import datasets, errands, exports, models, versions
 from core.records import ChangeKind, Dataset, Errand, Label, Version
 from core.studio import Studio
 from core.versions import Kept
-from pages.parts import changes, links, markup, pickers, states
+from pages.parts import changes, dialogs, links, markup, pickers, states
 from pages.parts.text import ago, count, file_size, literal
 
 NOW = 0  # in the address, beside the ids of versions
@@ -86,13 +86,11 @@ def row(studio: Studio, dataset: Dataset, one: Kept) -> None:
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             address = {"dataset": dataset.id, "view": "versions", "before": version.id, "after": NOW}
             links.go("Compare", "datasets", "compare", "secondary", f"{version.id}", **address)
-            match st.menu_button("More", ["Rename", "Go back to it", "Download"], key=f"more-{version.id}"):
-                case "Rename":
-                    rename(studio, version)
-                case "Go back to it":
-                    go_back(studio, dataset, version)
-                case "Download":
-                    download(studio, dataset, version)
+            if what := st.menu_button("More", list(DIALOGS), key=f"more-{version.id}"):
+                dialogs.ask(f"{what} version {version.id}")
+    for what, draw in DIALOGS.items():
+        if dialogs.asked(f"{what} version {version.id}"):
+            draw(studio, dataset, version)
 
 
 def size(version: Version) -> str:
@@ -142,16 +140,17 @@ def first_page() -> None:
 # ---- one of them -------------------------------------------------------------------------------------
 
 
-@st.dialog("Rename this version")
-def rename(studio: Studio, version: Version) -> None:
+@dialogs.dialog("Rename this version")
+def rename(studio: Studio, _dataset: Dataset, version: Version) -> None:
     with st.form("rename-version", border=False), states.sentences():
         name = st.text_input("Name", version.name, max_chars=100)
         if st.form_submit_button("Rename", type="primary"):
             versions.rename(studio, version.id, name or "")
+            dialogs.shut()
             st.rerun()
 
 
-@st.dialog("Go back to this version?")
+@dialogs.dialog("Go back to this version?")
 def go_back(studio: Studio, dataset: Dataset, version: Version) -> None:
     with states.sentences():
         found = versions.compare(studio, dataset.id, None, version.id)
@@ -164,10 +163,11 @@ def go_back(studio: Studio, dataset: Dataset, version: Version) -> None:
         )
         if st.button("Go back to it", type="primary"):
             errands.restore(studio, version.id)
+            dialogs.shut()
             st.rerun()
 
 
-@st.dialog("Download this version")
+@dialogs.dialog("Download this version")
 def download(studio: Studio, dataset: Dataset, version: Version) -> None:
     with states.sentences():
         size_bytes = exports.plan(studio, dataset.id, version.id).bytes
@@ -178,3 +178,6 @@ def download(studio: Studio, dataset: Dataset, version: Version) -> None:
             )
         )
         st.link_button("Download", f"/api/versions/{version.id}/export.zip", type="primary", icon=":material/download:")
+
+
+DIALOGS = {"Rename": rename, "Go back to it": go_back, "Download": download}

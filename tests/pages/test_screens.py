@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.records import ModelKind, RunState
@@ -161,3 +162,36 @@ def test_what_somebody_does_on_a_screen_stands_under_the_name_they_said(visit: V
     app.run()
     next(one for one in app.button if one.label.startswith("Undo")).click().run()
     assert [action.who for action in studio.store.images.actions(dataset_id)] == ["Anna <b>", "ann"]
+
+
+def test_a_dialog_stays_open_while_the_page_behind_it_is_drawn_anew(visit: Visit, studio: Studio) -> None:
+    """A model that has learned meanwhile draws the page anew: what somebody was about to press must not go."""
+    dataset_id = add(studio, "Fruit", {"apple": 3, "pear": 3})
+    app = visit("datasets", dataset=dataset_id)
+    assert "Undo" not in [button.label for button in app.button]
+    next(button for button in app.button if button.label == "Recent changes").click().run()
+    app.run()
+    assert calm(app)
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert calm(app) and studio.store.datasets.get(dataset_id).images == 0
+    assert "Undo" not in [button.label for button in app.button]
+
+
+def test_a_dialog_is_left_behind_with_its_screen() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from pages.parts import dialogs
+
+        dialogs.on(st.session_state.get("screen", "datasets"))
+        if st.button("Open"):
+            dialogs.ask("rename")
+        st.markdown(f"open: {dialogs.asked('rename')}")
+
+    app = AppTest.from_function(script).run()
+    app.button[0].click().run()
+    assert app.run().markdown[0].value == "open: True"
+    app.session_state["screen"] = "system"
+    assert app.run().markdown[0].value == "open: False"
+    app.session_state["screen"] = "datasets"
+    assert app.run().markdown[0].value == "open: False"
