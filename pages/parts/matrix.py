@@ -16,6 +16,7 @@ SHORT = 18  # characters of a label beside an axis
 NUMBERS_UP_TO = 16  # labels; with more of them the cells are too small to read in
 COLOURS = [[0, "rgba(138,131,123,0.10)"], [0.001, "rgba(242,85,61,0.10)"], [1, "#F2553D"]]
 ON_ACCENT = "#131110"
+BRIGHT = 0.75  # share from which a cell is bright enough for dark numbers; on paper they are dark anyway
 CONFIG = {**PLOTLY_CONFIG, "modeBarButtons": [["toImage"]]}
 
 
@@ -39,7 +40,7 @@ def matrix(confusion: NDArray[np.int64], labels: Sequence[str], ink: str) -> go.
     small = len(labels) <= NUMBERS_UP_TO
     numbers = [
         _numbers(confusion, true[strong], said[strong], colour)
-        for strong, colour in ((shares[true, said] > 0.4, ON_ACCENT), (shares[true, said] <= 0.4, ink))
+        for strong, colour in ((shares[true, said] > BRIGHT, ON_ACCENT), (shares[true, said] <= BRIGHT, ink))
     ]
     # Heat map cells cannot be selected: what is clicked is an unseen marker over each one.
     cells = go.Scatter(

@@ -136,6 +136,15 @@ def test_numbers_are_said_as_people_say_them() -> None:
 
 
 @pytest.mark.browser
+def test_the_browser_says_times_as_the_server_does(browser: Browser, address: str) -> None:
+    seconds = [0.4, 4, 33, 61, 150, 3570, 3600, 5400, 7190, 19_000]
+    with watched(browser, address) as page:
+        page.goto("/?show=text")
+        script = "async ([kit, some]) => { const { duration } = await import(kit); return some.map(duration); }"
+        said = page.evaluate(script, [assets.url("kit.js"), seconds])
+    assert said == [duration(s) for s in seconds]
+
+
 def test_hostile_names_are_shown_letter_by_letter(browser: Browser, address: str, world: World) -> None:
     with watched(browser, address) as page:
         page.goto("/?show=text")

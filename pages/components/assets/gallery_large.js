@@ -48,7 +48,7 @@ export function largePicture(model, { step, closed }) {
   }
 
   const said = ({ label, confidence }) => el("div.said", {}, el("i.dot", { style: { "--c": model.color(label) ?? "transparent" } }),
-    el("span.name", {}, label), el("span.quiet", {}, percent(confidence)), el("div.bar", {}, el("i", { style: { width: `${100 * confidence}%` } })));
+    el("span.name", {}, label), el("span.quiet", {}, percent(confidence)), el("div.bar", {}, el("i", { style: { width: `${100 * confidence}%`, background: model.color(label) ?? "var(--quiet)" } })));
 
   function told({ at, who, kind, undone, label, split, deleted }) {
     const [before, after] = label;

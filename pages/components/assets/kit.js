@@ -166,8 +166,8 @@ export function duration(s) {
   if (s < 50) return `about ${s < 10 ? Math.round(s) : Math.round(s / 5) * 5} seconds`;
   const minutes = Math.round(s / 60);
   if (minutes < 60) return `about ${plural(Math.max(1, minutes), "minute")}`;
-  const hours = Math.floor(s / 3600), rest = Math.round((s % 3600) / 60);
-  return `about ${plural(hours, "hour")}${hours < 5 && rest ? ` ${plural(rest, "minute")}` : ""}`;
+  const hours = Math.floor(minutes / 60), rest = minutes % 60;
+  return hours < 5 && rest ? `about ${plural(hours, "hour")} ${plural(rest, "minute")}` : `about ${plural(Math.round(minutes / 60), "hour")}`;
 }
 
 /** How long ago a time was, in seconds since the epoch: "5 minutes ago". */
