@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.studio import Studio
-from tests.screens import crowd, few, full, moving, odd
+from tests.screens import abroad, crowd, few, full, moving, odd
 from tests.screens.shots import Shot
 
 World = Callable[[Studio], list[Shot]]
@@ -18,6 +18,7 @@ WORLDS: dict[str, World] = {
     "full": full.full,
     "few": few.few,
     "odd": odd.odd,
+    "abroad": abroad.abroad,
     "moving": moving.moving,
     "crowd": crowd.crowd,
 }
