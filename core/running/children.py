@@ -75,7 +75,7 @@ class Children:
         self._last_tick = now
         for name, child in self._children.items():
             beat = services[name].heartbeat_at if name in services else None
-            if self._unchanged_s(name, child, beat, now) > HUNG_S and child.handle:
+            if self._unchanged_s(name, child, beat, now) > HUNG_S and child.handle and _lives(child):
                 log.warning("the %s hangs and is started anew", name)
                 handles.clear_group(child.handle)
             if not _lives(child) and (name in NAMES or name in demanded):
