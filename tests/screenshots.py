@@ -82,14 +82,23 @@ def take(browser: Browser, address: str, shots: list[Shot], look: tuple[str, str
             page.wait_for_timeout(shot.wait_ms)
             there(page)
             if shot.whole:
-                page.set_viewport_size({"width": width, "height": min(max(height, tall(page)), MOST_PX)})
-                page.wait_for_timeout(400)
-                there(page)
+                stretched(page, width, height)
             name = f"{shot.name}-{theme}-{size}.png"
             page.screenshot(path=OUT / name)
             print(f"{name}{'  SCROLLS SIDEWAYS' if wide(page) else ''}")
             taken.append(name)
     return taken
+
+
+def stretched(page: Page, width: int, height: int) -> None:
+    """Makes the window as high as its page, which may grow while what is below comes into sight."""
+    for _ in range(4):
+        reached = min(max(height, tall(page)), MOST_PX)
+        page.set_viewport_size({"width": width, "height": reached})
+        page.wait_for_timeout(400)
+        there(page)
+        if tall(page) <= reached or reached == MOST_PX:
+            return
 
 
 def there(page: Page) -> None:

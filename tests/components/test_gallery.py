@@ -168,6 +168,17 @@ def test_every_label_is_seen_on_a_button_or_stands_in_the_menu(show: Open) -> No
     assert in_menu == [f"label {n}" for n in range(len(buttons) + 1, 21)]
 
 
+def test_on_a_phone_a_second_tap_opens_what_the_first_one_selected(show: Open) -> None:
+    """The bar of a selection is higher than the one before: it must not push the pictures from under the finger."""
+    page = show("sheet&labels=20")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator(".cell").nth(4).dblclick()
+    expect(page.locator("dialog.large")).to_be_visible()
+    page.keyboard.press("Escape")
+    bar = page.locator(".tools").bounding_box()
+    assert bar is not None and abs(bar["y"] + bar["height"] - 844) <= 1 and bar["width"] == 390
+
+
 def test_a_click_after_all_that_match_means_that_picture_alone(show: Open, world: World) -> None:
     page = show("sheet")
     page.get_by_role("button", name="Select all").click()

@@ -13,6 +13,9 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
     const n = size();
     const rest = el("div.rest", {}, model.state, model.undo);
     node.classList.toggle("tall", model.labels.length > BESIDE && !trash());
+    // On a phone the bar of a selection lies at the window's lower edge: what was tapped stays where it is.
+    if (n && !node.classList.contains("chosen")) node.parentNode?.style.setProperty("--kept", `${node.offsetHeight}px`);
+    node.classList.toggle("chosen", n > 0);
     if (!n) return node.replaceChildren(...idle(), rest);
     const bar = (fitting) => node.replaceChildren(el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices(fitting)),
       button("plain", "Clear", clear), rest);
