@@ -13,18 +13,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).parents[1]
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
-START_S = 60.0
+START_S = 180.0  # a busy machine
 OPEN: dict[Page, list[Request]] = {}  # the pages of `watched`, each with its requests that have no answer yet
 PATIENCE_MS = 180_000  # for a busy machine; a test that passes never waits so long
 
@@ -110,6 +110,24 @@ def settled(page: Page) -> None:
     page.locator(
         "[data-testid=stApp][data-test-connection-state=CONNECTED][data-test-script-state=notRunning]"
     ).wait_for(state="attached")
+
+
+@contextmanager
+def held(page: Page, address: str) -> Iterator[list[Route]]:
+    """What the page asks of that address waits until the block ends; gives what waits."""
+    waiting: list[Route] = []
+    over = False
+    page.route(address, lambda route: route.continue_() if over else waiting.append(route))
+    yield waiting
+    over = True
+    for route in waiting:
+        route.continue_()
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Requests that a test holds come in while the page is waited for."""
+    while not condition():
+        page.wait_for_timeout(20)
 
 
 @contextmanager

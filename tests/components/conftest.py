@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -41,6 +42,13 @@ class World:
     def faults(self, **faults: Any) -> None:
         """Other faults from now on; what arrived is kept."""
         self._post("faults", faults)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Whatever is to be changed waits until the block ends."""
+        self.faults(hold=True)
+        yield
+        self.faults()
 
     def unlabel(self) -> None:
         """No picture has a label."""

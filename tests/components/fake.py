@@ -2,8 +2,8 @@
 
 `POST /fake/reset` with {"faults": {...}} begins anew; `GET /fake/state` says what arrived. Faults:
 `drop_every` n: every nth state-changing request is done, but its answer is lost (503); `refuse_every` n: it is not
-done; `delay_ms`: each answer waits; `conflicts`: image ids that somebody else changed; `best`: what a model says;
-`few`: validation pictures, so few that they are counted.
+done; `delay_ms`: each answer waits; `hold`: all of them wait; `conflicts`: image ids that somebody else changed;
+`best`: what a model says; `few`: validation pictures, so few that they are counted.
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ def writes(handler: Handler) -> Handler:
         WORLD.writes += 1
         WORLD.who.append(people.from_cookies(request.cookies))
         await asyncio.sleep(faults.get("delay_ms", 0) / 1000)
+        while WORLD.faults.get("hold"):
+            await asyncio.sleep(0.02)
         if faults.get("refuse_every") and WORLD.writes % faults["refuse_every"] == 0:
             return JSONResponse({"error": "The server is busy."}, 500)
         answer = await handler(request)

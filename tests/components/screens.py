@@ -13,6 +13,7 @@ from pages.components.figures import figures
 from pages.components.filmstrip import filmstrip
 from pages.components.findings import findings
 from pages.components.gallery import gallery
+from pages.components.many import many
 from pages.components.map import picture_map
 from pages.components.tryit import tryit
 from pages.components.uploader import uploader
@@ -78,8 +79,8 @@ if show == "mistakes":
 if show == "label":
     frame.head("Label", "A key labels the picture and steps on. Enter takes what the model says.")
     mode: Literal["large", "page"] = "page" if st.query_params.get("mode") == "page" else "large"
-    many = [{"id": 100 + i, "name": f"label {i}", "color": label_colour(i)} for i in range(40)]
-    happened = desk("d", 7, many if st.query_params.get("many") else labels, "useful", mode)
+    plenty = [{"id": 100 + i, "name": f"label {i}", "color": label_colour(i)} for i in range(40)]
+    happened = desk("d", 7, plenty if st.query_params.get("many") else labels, "useful", mode)
     told("next", happened["next"])
     told("named", happened["named"])
 
@@ -125,6 +126,11 @@ if show == "tryit":
     happened = tryit("t", 3, 7, labels, samples)
     told("predicted", happened["predicted"])
     told("corrected", happened["corrected"])
+
+if show == "many":
+    frame.head("Try it")
+    batch = {"id": 1, "name": "Clothes", "expected": 900, "created_at": 1.7e9, "over": False}
+    many("m", 3, 7, labels, [batch])
 
 if show == "text":
     frame.head(EVIL[-1])

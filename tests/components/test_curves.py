@@ -25,7 +25,7 @@ def test_the_curves_move_by_asking_only_for_what_is_new(show: Show, world: World
 
 
 def test_a_zoom_is_kept_while_the_curve_moves(show: Show, world: World) -> None:
-    world.reset(steps_a_poll=4)
+    world.reset(steps_a_poll=1)  # it goes on for more than a minute
     page = show("curves&run=1&every=0.3")
     plot = page.locator(".plot").first
     plot.locator(".main-svg").first.wait_for()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import settled, watched
 from tests.components.conftest import World
@@ -59,6 +59,29 @@ def test_20_fast_key_presses_label_20_pictures(show: Open, world: World, faults:
     saved(page)
     assert world.state["applied"] == list(range(1, 21)), "each picture once, in the order of the keys"
     assert [labels_of(world)[n] for n in range(1, 21)] == [NAMES[(n - 1) % 4] for n in range(1, 21)]
+
+
+def pressed(page: Page, what: Locator) -> None:
+    """A slow hand: what others did is asked for and drawn between the press and the release."""
+    what.hover()
+    page.mouse.down()
+    for _ in range(2):
+        with page.expect_response(lambda answer: "/changes?since=" in answer.url):
+            pass
+    page.mouse.up()
+
+
+def test_a_click_counts_however_long_it_is_pressed(show: Open, world: World) -> None:
+    page = show()
+    pressed(page, page.locator(".palette .label", has_text="trousers"))
+    assert on_stage(page) == 2
+    pressed(page, page.locator(".suggestion .primary"))
+    assert on_stage(page) == 3
+    saved(page)
+    assert labels_of(world)[1] == "trousers" and labels_of(world)[2] is not None
+    page.get_by_role("button", name="Page", exact=True).click()
+    pressed(page, page.locator(".cell").nth(4).locator(".caption .name"))
+    expect(page.locator(".cell").nth(4)).to_have_attribute("aria-selected", "true")
 
 
 def test_the_next_pictures_are_there_before_the_hand_needs_them_and_the_end_is_told_once(
@@ -154,10 +177,10 @@ def test_what_a_closed_tab_wanted_does_not_overwrite_what_this_one_said_of_the_s
 
 def test_a_tick_is_shown_only_for_what_the_server_has(show: Open, world: World) -> None:
     page = show()
-    world.faults(delay_ms=1500)
-    page.keyboard.press("1")
-    expect(page.locator(".next").nth(0)).to_have_attribute("data-state", "pending")
-    assert labels_of(world)[1] is None
+    with world.holding():
+        page.keyboard.press("1")
+        expect(page.locator(".next").nth(0)).to_have_attribute("data-state", "pending")
+        assert labels_of(world)[1] is None
     expect(page.locator(".next").nth(0)).to_have_attribute("data-state", "saved")
     assert labels_of(world)[1] == "coat"
 
@@ -204,6 +227,7 @@ def test_on_a_page_several_are_selected_and_labelled_in_one_step(show: Open, wor
     assert [n for n in range(1, 41) if labels_of(world)[n] == "trousers"] == [3, 4, 5, 6, 7]
     page.keyboard.press("Control+z")
     page.get_by_text("40 without a label").wait_for()
+    expect(page.locator(".cell")).to_have_count(24)  # those ahead are asked for anew
     page.keyboard.press("Enter")
     page.get_by_text("16 without a label").wait_for()
 
@@ -263,7 +287,9 @@ def test_a_name_said_once_goes_with_every_change_and_stays_text(show: Open, worl
 def test_a_hidden_desk_does_not_ask(show: Open, world: World) -> None:
     page = show()
     page.evaluate("Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })")
-    page.wait_for_timeout(1500)
-    before = world.state["polls"]
-    page.wait_for_timeout(2500)
-    assert world.state["polls"] == before
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/changes?since=" in one.url else None)
+    page.wait_for_timeout(500)  # what it had asked before is on record by then
+    asked.clear()
+    page.wait_for_timeout(3000)
+    assert asked == []

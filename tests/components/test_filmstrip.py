@@ -37,9 +37,13 @@ def test_dragged_back_it_shows_what_was_said_then_and_stays_there_while_the_run_
 def test_it_plays_from_its_beginning_to_its_end(show: Show) -> None:
     page = show("filmstrip&every=0.2")
     page.get_by_text("Epoch 4", exact=True).wait_for()
+    page.locator(".epoch").evaluate("""title => {
+        window.shown = [];
+        new MutationObserver(() => window.shown.push(title.textContent)).observe(title, {childList: true});
+    }""")
     page.get_by_title("Play it from its beginning").click()
-    page.get_by_text("Before it began").wait_for()
-    page.get_by_text("Epoch 4", exact=True).wait_for()
+    page.wait_for_function("() => window.shown.at(-1) === 'Epoch 4'")
+    assert page.evaluate("window.shown") == ["Before it began", "Epoch 1", "Epoch 2", "Epoch 3", "Epoch 4"]
 
 
 def test_the_right_label_has_the_first_bar_and_the_heat_map_can_be_taken_off(show: Show) -> None:

@@ -82,6 +82,7 @@ def test_deleted_pictures_come_back_with_undo(show: Open, world: World) -> None:
     expect(page.locator(".cell").nth(1)).to_be_hidden()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".cell").nth(1)).to_be_visible()
+    saved(page)
     assert not any(image["deleted"] for image in world.state["images"])
 
 
@@ -97,11 +98,34 @@ def test_a_change_by_somebody_else_is_shown_and_not_overwritten(show: Open, worl
 
 def test_a_label_is_shown_as_saved_only_when_it_is(show: Open, world: World) -> None:
     page = show("sheet")
-    world.faults(delay_ms=1500)
-    page.locator(".cell").nth(0).click()
-    page.keyboard.press("4")
-    expect(page.locator(".cell").nth(0)).to_have_attribute("data-state", "pending")
+    with world.holding():
+        page.locator(".cell").nth(0).click()
+        page.keyboard.press("4")
+        expect(page.locator(".cell").nth(0)).to_have_attribute("data-state", "pending")
+        assert labels_of(world)[1] != "trousers"
     expect(page.locator(".cell").nth(0)).to_have_attribute("data-state", "saved")
+
+
+def test_what_a_hand_is_at_stays_while_an_answer_comes_in(show: Open, world: World) -> None:
+    page = show("sheet")
+    page.locator(".cell").nth(0).click()
+    with world.holding():
+        page.keyboard.press("4")  # on to the next one
+        page.locator(".tools .label", has_text="coat").hover()
+        page.mouse.down()
+    saved(page)
+    page.mouse.up()
+    saved(page)
+    assert (labels_of(world)[1], labels_of(world)[2]) == ("trousers", "coat")
+    with world.holding():
+        page.keyboard.press("4")
+        page.get_by_title("More to do with the selected pictures").select_option("new")
+        page.keyboard.type("sca")
+    saved(page)
+    page.keyboard.type("rf")
+    page.keyboard.press("Enter")
+    saved(page)
+    assert "scarf" in labels_of(world).values()
 
 
 def test_a_new_label_is_made_on_the_fly_and_stays_text(show: Open, world: World) -> None:
@@ -223,6 +247,18 @@ def test_a_picture_from_outside_finds_those_like_it(show: Open, tmp_path: Path) 
     page.get_by_text("This file is not a picture.").wait_for()
     drop(page, ".sheet", [tmp_path / "mine.png"])
     page.get_by_text('found={"ids": [7, 3, 11], "name": "mine.png"}').wait_for()
+
+
+def test_a_sheet_that_can_be_seen_takes_a_picture_at_once(
+    browser: Browser, address: str, world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.png").write_bytes(png())
+    with watched(browser, address) as page:  # so busy that what is put off for a moment comes two seconds late
+        page.add_init_script("const set = setTimeout; setTimeout = (act, ms, ...all) => set(act, ms || 2000, ...all);")
+        page.goto("/?show=sheet")
+        page.locator(".cell").first.wait_for()
+        drop(page, ".sheet", [tmp_path / "mine.png"])
+        page.get_by_text('found={"ids": [7, 3, 11], "name": "mine.png"}').wait_for()
 
 
 def test_the_trash_says_how_long_it_keeps_and_puts_back(show: Open, world: World) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import settled, watched
+from tests.browser import held, settled, watched
 from tests.components.conftest import World
 
 pytestmark = pytest.mark.browser
@@ -77,6 +77,15 @@ def test_coloured_by_finding_the_legend_names_each_kind_and_selects_it(page: Pag
     page.keyboard.press("Delete")
     page.locator(f"{STAGE}[data-points='13']").wait_for()
     assert [one["where"] for one in world.state["filters"]] == [{"ids": [1, 2, 3]}]
+
+
+def test_what_is_chosen_before_the_points_have_come_holds_once_they_are_there(page: Page) -> None:
+    with held(page, "**/api/datasets/*/map"):
+        page.reload()
+        page.locator("select").first.select_option("found")
+        page.locator(STAGE).focus()
+        page.keyboard.press("Escape")
+    expect(page.locator(".entry")).to_have_text(["Nothing found13", "Blurred3"])
 
 
 def test_the_picture_under_the_pointer_is_shown_and_deleted_ones_leave_the_map(page: Page) -> None:

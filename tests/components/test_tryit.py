@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.browser import chromium, drop, settled, watched
+from tests.browser import chromium, drop, held, settled, until, watched
 from tests.components.conftest import World
 from tests.components.fake import LABELS, drawn
 
@@ -90,8 +90,11 @@ def test_what_is_dropped_as_soon_as_there_is_a_place_for_it_is_answered(
 def test_a_correction_is_learned_and_shown_before_and_after(page: Page, pictures: list[Path], world: World) -> None:
     page.locator("input[type=file]").set_input_files(pictures[0])
     page.get_by_text("That\u2019s wrong").click()
-    page.locator(".options").get_by_text("dress").click()
-    page.get_by_text("Added to the dataset. The instant model is learning it.").wait_for()
+    with held(page, "**/api/datasets/*/instant") as asked:
+        page.locator(".options").get_by_text("dress").click()
+        until(page, lambda: len(asked) == 1)
+        asked.pop().continue_()  # how far it was before
+        page.get_by_text("Added to the dataset. The instant model is learning it.").wait_for()
     page.get_by_text("Learned. It answers anew:").wait_for()
     expect(page.locator(".change b")).to_have_text(["13 %", "91 %"])
     expect(page.locator(".verdict h3")).to_have_text("dress")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from core.explanations import WAYS
 from core.records import Method
-from tests.browser import settled, watched
+from tests.browser import settled, until, watched
 from tests.components.conftest import World
 from tests.components.fake import EVIL
 
@@ -50,12 +50,6 @@ def paint(page: Page, canvas: Locator, start: float = 0.3, end: float = 0.7) -> 
     page.mouse.down()
     page.mouse.move(x + end * box["width"], y, steps=8)
     page.mouse.up()
-
-
-def until(page: Page, condition: Callable[[], bool]) -> None:
-    """Requests that a test holds come in while the page is waited for."""
-    while not condition():
-        page.wait_for_timeout(20)
 
 
 # ---- the ways ----
@@ -161,6 +155,18 @@ def test_the_answer_follows_the_brush_and_comes_back(page: Page, world: World) -
     expect(canvas).to_have_attribute("data-stroke", "0")
     assert shares(dialog) == whole
     assert world.state["predictions"] == 1, "what is painted over is not kept"
+
+
+def test_what_is_painted_before_the_picture_is_decoded_counts(page: Page) -> None:
+    page.add_init_script(
+        """HTMLImageElement.prototype.decode = () => new Promise((done) => (window.decoded = done));"""
+    )
+    dialog = ask(page)
+    choose(dialog, "Erase here")
+    canvas = dialog.locator("canvas.erase")
+    paint(page, canvas)
+    page.evaluate("window.decoded()")
+    expect(canvas).to_have_attribute("data-stroke", "1")
 
 
 def test_it_is_painted_without_a_mouse(page: Page, world: World) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import selectors
 import socket
 import threading
+from collections.abc import Callable
 
 PIECE = 1 << 16
 
@@ -17,6 +18,7 @@ class Cable:
         self.server_port = server_port
         self.up = True
         self.sent = 0  # bytes from the browser to the server
+        self._due: tuple[int, Callable[[], None]] | None = None
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -30,6 +32,10 @@ class Cable:
 
     def mend(self) -> None:
         self.up = True
+
+    def when(self, sent: int, act: Callable[[], None]) -> None:
+        """Does that at the very moment when so many bytes have gone up."""
+        self._due = sent, act
 
     def close(self) -> None:
         self._listener.close()
@@ -75,3 +81,11 @@ class Cable:
                         return
                     ends[at].sendall(data)
                     self.sent += len(data) if at is browser else 0
+                    self._look()
+
+    def _look(self) -> None:
+        with self._lock:
+            if self._due is None or self.sent < self._due[0]:
+                return
+            (_, act), self._due = self._due, None
+        act()

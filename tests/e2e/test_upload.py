@@ -19,7 +19,7 @@ from core.running.services import LocalServices
 from core.settings import read_settings
 from core.storage import LocalFiles, open_store
 from core.stores import Where
-from tests.browser import drop, free_port, settled, watched
+from tests.browser import drop, free_port, settled, until, watched
 from tests.e2e.cable import Cable
 from tests.worlds import png
 
@@ -47,8 +47,9 @@ class Darkroom:
         assert "127.0.0.1" in self.process.stdout.readline()
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        process = self.process  # another one may be started as soon as this one is dead
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -102,14 +103,8 @@ def sent_so_far(page: Page, at_least: int) -> None:
     pytest.fail("it did not get so far")
 
 
-def slowed(page: Page, milliseconds: int) -> None:
-    """Every batch waits a little, so that there is a middle to interrupt."""
-
-    def wait(route: object) -> None:
-        page.wait_for_timeout(milliseconds)
-        route.continue_()  # type: ignore[attr-defined]
-
-    page.route("**/batch", wait)
+def size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.png"))
 
 
 def conclude(page: Page, darkroom: Darkroom) -> None:
@@ -132,14 +127,16 @@ def test_a_cable_that_is_cut_again_and_again_costs_nothing_but_what_was_in_it(
     browser: Browser, darkroom: Darkroom, cable: Cable, folder: Path
 ) -> None:
     with watched(browser, f"http://127.0.0.1:{cable.port}") as page:
+        total = size_of(folder)
+        cable.when(total // 10, cable.cut)
         begin(page, folder)
-        for at in (60, 250, 400):
-            sent_so_far(page, at)
-            cable.cut()
+        for share in (4, 7, None):
+            until(page, lambda: not cable.up)
             page.get_by_text("The connection is lost. Nothing is lost").wait_for()
+            if share:
+                cable.when(total * share // 10, cable.cut)
             cable.mend()
         page.get_by_role("button", name=f"Add {PICTURES} pictures").wait_for()
-        total = sum(file.stat().st_size for file in folder.rglob("*.png"))
         assert cable.sent <= total + 3 * IN_FLIGHT + (3 << 20)
         conclude(page, darkroom)
 
@@ -148,9 +145,8 @@ def test_a_killed_server_comes_back_and_the_upload_goes_on_by_itself(
     browser: Browser, darkroom: Darkroom, cable: Cable, folder: Path
 ) -> None:
     with watched(browser, f"http://127.0.0.1:{cable.port}") as page:
+        cable.when(size_of(folder) // 4, darkroom.kill)
         begin(page, folder)
-        sent_so_far(page, 60)
-        darkroom.kill()
         page.get_by_text("The connection is lost. Nothing is lost").wait_for()
         darkroom.start()
         page.get_by_role("button", name=f"Add {PICTURES} pictures").wait_for()
@@ -172,6 +168,5 @@ def test_a_reload_in_the_middle_goes_on_and_sends_only_the_rest(
         if interrupted.is_visible():
             drop(page, ".card", [folder])  # where the browser may not read the folder again by itself
         done.wait_for()
-        total = sum(file.stat().st_size for file in folder.rglob("*.png"))
-        assert cable.sent <= total + IN_FLIGHT + (6 << 20)
+        assert cable.sent <= size_of(folder) + IN_FLIGHT + (6 << 20)
         conclude(page, darkroom)

@@ -2,7 +2,7 @@
 
 /** `choose(name)` is called with a label's name; a name that is new makes one. */
 export function palette(desk, choose) {
-  const { el, button } = desk.kit;
+  const { el, button, renew } = desk.kit;
   const input = el("input.find", { type: "text", placeholder: "Type a label", maxLength: 100, "aria-label": "Find a label, or make a new one" });
   const list = el("div.choices", { role: "listbox", "aria-label": "Labels" });
   const node = el("div.palette", {}, input, list);
@@ -23,12 +23,16 @@ export function palette(desk, choose) {
   function paint(label = now) {
     now = label;
     const some = found();
-    const choices = some.map(({ label, index }, place) =>
+    renew(list, [some.map(({ label, index }) => [label.name, label.color, index]), now, marked, wanted()], () => choices(some));
+  }
+
+  function choices(some) {
+    const made = some.map(({ label, index }, place) =>
       button(`label${label.name === now ? ".on" : ""}${wanted() && place === marked ? ".marked" : ""}`,
         [el("i.dot", { style: { "--c": label.color } }), el("span.name", {}, label.name), !wanted() && index < 9 && el("kbd", {}, `${index + 1}`)].filter(Boolean),
         () => pick(label.name), { title: label.name }));
-    if (isNew()) choices.push(button(`label.fresh${marked >= some.length ? ".marked" : ""}`, ["New label \u201c", el("span.name", {}, wanted()), "\u201d"], () => pick(wanted())));
-    list.replaceChildren(...choices);
+    if (isNew()) made.push(button(`label.fresh${marked >= some.length ? ".marked" : ""}`, ["New label \u201c", el("span.name", {}, wanted()), "\u201d"], () => pick(wanted())));
+    return made;
   }
 
   function pick(name) {

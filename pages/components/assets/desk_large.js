@@ -4,7 +4,7 @@ const NEAR = 12; // pictures in the strip on either side
 const SWIPE_PX = 70;
 
 export function draw(desk, place, palette, { listen, stateOf, clashOf }) {
-  const { el, button, icon, percent } = desk.kit;
+  const { el, button, icon, percent, renew } = desk.kit;
   const { ids } = desk;
   const suggestion = el("div.suggestion");
   const labels = palette(desk, (name) => desk.choose([ids[desk.at]], name));
@@ -70,18 +70,22 @@ export function draw(desk, place, palette, { listen, stateOf, clashOf }) {
     skip.disabled = id === undefined;
     if (id === undefined) {
       const over = desk.exhausted && !desk.queue.entries.length;
-      return suggestion.replaceChildren(el("h3", {}, over ? "These are done" : "One moment"),
-        el("p.quiet", {}, over ? "Nothing else waits here." : "The next pictures are on their way."));
+      return renew(suggestion, over, () => [el("h3", {}, over ? "These are done" : "One moment"),
+        el("p.quiet", {}, over ? "Nothing else waits here." : "The next pictures are on their way.")]);
     }
     const image = desk.shown(id), clash = desk.conflicts.get(id), who = desk.others.get(id);
     stage.firstChild.alt = image.name;
-    const said = image.suggestion
+    renew(suggestion, [id, image.name, image.label, image.suggestion, image.confidence, clash, who], () => said(image, clash, who));
+  }
+
+  function said(image, clash, who) {
+    const words = image.suggestion
       ? [el("p.quiet", {}, `The model says, ${percent(image.confidence ?? 0)} sure`),
-        button("primary", [el("span.name", {}, image.suggestion), el("kbd", {}, "Enter")], () => desk.confirm([id]))]
+        button("primary", [el("span.name", {}, image.suggestion), el("kbd", {}, "Enter")], () => desk.confirm([image.id]))]
       : [el("p.quiet", {}, "What is this?")];
-    if (clash) said.push(el("p.note", {}, icon("warn"), clashOf(clash)));
-    else if (who) said.push(el("p.note", {}, icon("warn"), `${who === "you" ? "Somebody else" : who} just labelled this \u201c${image.label ?? "nothing"}\u201d.`));
-    suggestion.replaceChildren(...said, el("p.quiet.path", { title: image.name }, image.name));
+    if (clash) words.push(el("p.note", {}, icon("warn"), clashOf(clash)));
+    else if (who) words.push(el("p.note", {}, icon("warn"), `${who === "you" ? "Somebody else" : who} just labelled this \u201c${image.label ?? "nothing"}\u201d.`));
+    return [...words, el("p.quiet.path", { title: image.name }, image.name)];
   }
 
   function paintStrip() {

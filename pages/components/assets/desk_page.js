@@ -3,7 +3,7 @@
 const PAGE = 24;
 
 export function draw(desk, place, palette, { listen, stateOf, clashOf }) {
-  const { el, button, icon, percent, count } = desk.kit;
+  const { el, button, icon, percent, count, renew } = desk.kit;
   const { ids } = desk;
   const selected = new Set();
   let anchor = desk.at;
@@ -108,11 +108,16 @@ export function draw(desk, place, palette, { listen, stateOf, clashOf }) {
     node.dataset.state = stateOf(desk, id);
     node.title = clash ? clashOf(clash) : image.name;
     node.setAttribute("aria-label", `${image.name}, ${image.label ?? "no label"}`);
-    const dot = el("i.dot", { style: { "--c": desk.color(image.label ?? image.suggestion) ?? "transparent" } });
+    const color = desk.color(image.label ?? image.suggestion) ?? "transparent";
+    renew(node.lastChild, [image.label, image.suggestion, image.confidence, color, node.dataset.state], () => caption(image, color, clash, pending));
+  }
+
+  function caption(image, color, clash, pending) {
+    const dot = el("i.dot", { style: { "--c": color } });
     const name = el("span.name", {}, image.label ?? (image.suggestion ? `${image.suggestion}?` : "no label"));
     const share = !image.label && image.suggestion && el("span.share", {}, percent(image.confidence));
     const mark = clash ? icon("warn") : pending ? el("i.wait", { title: "Being saved" }) : image.label ? icon("check") : null;
-    node.lastChild.replaceChildren(...[dot, name, share, mark].filter(Boolean));
+    return [dot, name, share, mark].filter(Boolean);
   }
 
   function focus() {

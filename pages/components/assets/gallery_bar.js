@@ -9,18 +9,23 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
   const { el, button, icon, count } = model.kit;
   const trash = () => model.data.mode === "trash";
 
-  function draw() {
+  const rest = el("div.rest", {}, model.state, model.undo);
+  let drawn = null;
+
+  /** What is there already stays, so that a hand that is just pressing it, or writing a new label, loses nothing. */
+  function draw(anew = false) {
     const n = size();
-    const rest = el("div.rest", {}, model.state, model.undo);
     node.classList.toggle("tall", model.labels.length > BESIDE && !trash());
     // On a phone the bar of a selection lies at the window's lower edge: what was tapped stays where it is.
     if (n && !node.classList.contains("chosen")) node.parentNode?.style.setProperty("--kept", `${node.offsetHeight}px`);
     node.classList.toggle("chosen", n > 0);
-    if (!n) return node.replaceChildren(...idle(), rest);
-    const bar = (fitting) => node.replaceChildren(el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices(fitting)),
-      button("plain", "Clear", clear), rest);
-    bar(KEYS);
-    if (!trash() && hidden()) bar(KEYS - hidden());
+    const bar = (fitting) => (n ? [el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices(fitting)),
+      button("plain", "Clear", clear)] : idle());
+    const content = bar(KEYS), now = [node.clientWidth, ...content.map((one) => one.outerHTML)].join();
+    if (now === drawn && !anew) return;
+    drawn = now;
+    node.replaceChildren(...content, rest);
+    if (n && !trash() && hidden()) node.replaceChildren(...bar(KEYS - hidden()), rest);
   }
 
   /** How many of the labels' buttons the line has no room for. Where it can be swept with a finger, none counts. */
@@ -68,7 +73,8 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
       group("Use for", Object.entries(uses).map(([value, text]) => option(`use ${value}`, text))));
     menu.onchange = () => {
       const [what, which] = menu.value.split(" ");
-      if (what === "new") return menu.replaceWith(naming());
+      menu.value = "";
+      if (what === "new") return name(menu);
       if (what === "none") model.label(target(), null);
       if (what === "at") labelWith(Number(which));
       if (what === "use") model.split(target(), which);
@@ -77,21 +83,21 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
     return menu;
   }
 
-  function naming() {
+  function name(menu) {
     const input = el("input.new", { type: "text", placeholder: "New label, then Enter", maxLength: 100 });
     input.onkeydown = (event) => {
       event.stopPropagation();
       const name = input.value.trim();
       if (event.key === "Enter" && name) {
         model.label(target(), name);
-        draw();
+        draw(true);
         after("named");
       }
-      if (event.key === "Escape") draw();
+      if (event.key === "Escape") draw(true);
     };
-    setTimeout(() => input.focus());
-    return input;
+    menu.replaceWith(input);
+    input.focus();
   }
 
-  return { draw, labelWith, remove };
+  return { draw: () => draw(), labelWith, remove };
 }

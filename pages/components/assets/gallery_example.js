@@ -46,10 +46,9 @@ export function byExample(model) {
       if (event.dataTransfer.files[0]) search(event.dataTransfer.files[0]);
     });
   }
-  setTimeout(() => node.parentElement && listen(node.parentElement));
 
   return {
-    node,
+    node, listen,
     button: button("", [icon("like"), "Search by picture"], () => input.click(), { title: "Or drop a picture here" }),
     stop: () => control.abort(),
   };

@@ -3,7 +3,7 @@
 const FAR = 6; // px from where a drag is one
 
 export function draw(model, place, ids) {
-  const { el, button, icon, count, percent, plural } = model.kit;
+  const { el, button, icon, count, percent, plural, renew } = model.kit;
   const selected = new Set();
   const cells = new Map();
   let all = false; // not only those on this page: all that match
@@ -16,6 +16,7 @@ export function draw(model, place, ids) {
   const example = model.byExample(model);
   const offer = el("div.offer");
   place.replaceChildren(tools, offer, example.node, grid, large.dialog);
+  example.listen(place);
 
   const bar = model.selectionBar(model, tools, {
     target: () => (all ? { where: model.data.where, count: model.data.total } : [...selected]),
@@ -189,7 +190,7 @@ export function draw(model, place, ids) {
   function paint(some) {
     for (const id of some ?? ids) if (cells.has(id)) paintCell(id);
     for (const id of ids) cells.get(id).node.setAttribute("aria-selected", selected.has(id));
-    offer.replaceChildren(...offers());
+    renew(offer, offers().map((one) => one.textContent), offers);
     bar.draw();
   }
 
@@ -202,9 +203,12 @@ export function draw(model, place, ids) {
     node.dataset.state = Boolean(image.deleted) !== home ? "leaving" : model.conflicts.has(id) ? "conflict" : pending ? "pending" : "saved";
     node.title = image.name;
     node.setAttribute("aria-label", `${image.name}, ${image.label ?? "no label"}`);
-    const mark = model.conflicts.has(id) ? icon("warn") : pending ? el("i.wait", { title: "Being saved" }) : null;
-    const dot = el("i.dot", { style: { "--c": model.color(image.label) ?? "transparent" } });
-    caption.replaceChildren(...[dot, el("span.name", {}, image.label ?? "no label"), mark, beneath(image)].filter(Boolean));
+    const clash = model.conflicts.has(id), color = model.color(image.label) ?? "transparent";
+    renew(caption, [image.label, color, clash, pending, image.suggestion, image.confidence, image.left, image.held], () => {
+      const mark = clash ? icon("warn") : pending ? el("i.wait", { title: "Being saved" }) : null;
+      const dot = el("i.dot", { style: { "--c": color } });
+      return [dot, el("span.name", {}, image.label ?? "no label"), mark, beneath(image)].filter(Boolean);
+    });
   }
 
   /** A second line: what the model would say, how like the example it is, or how long the trash keeps it. */

@@ -82,6 +82,15 @@ export function el(what, properties = {}, ...children) {
   return node;
 }
 
+/** Draws what a node holds where `about` is something else than at the last time. What a hand is just pressing is not replaced by
+ * its like: a button that goes between the press and the release never hears of the click. */
+export function renew(node, about, content) {
+  const mark = JSON.stringify(about);
+  if (node.mark === mark) return;
+  node.mark = mark;
+  node.replaceChildren(...content());
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 /** A line icon of 24 x 24 units, drawn with the text's colour. */
 export function icon(name) {
@@ -207,4 +216,4 @@ const glow = (value, veil) => {
   return [Math.round(18 + 237 * v ** 0.8), Math.round(14 + 206 * v ** 2.2), Math.round(12 + 120 * v ** 5), Math.round(veil + (160 - veil) * v)];
 };
 
-const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, ago, token, chip, notice, button, paintHeat, wear };
+const kit = { el, icon, ask, sleep, persist, Refusal, count, plural, percent, megabytes, duration, ago, token, chip, notice, button, paintHeat, renew, wear };

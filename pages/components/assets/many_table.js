@@ -7,7 +7,7 @@ const STATES = [["no", "Not in the dataset"], ["yes", "In the dataset"], ["", "A
 const ORDERS = [["worth", "Most worth a label"], ["sure", "Surest first"], ["unsure", "Least sure first"], ["label", "By answer"], ["name", "By name"], ["arrival", "As they came"], ["newest", "Newest first"]];
 
 export function answerTable(kit, data, batch, why) {
-  const { el, button, icon, chip, ask, percent, plural, count, notice, sleep, Refusal } = kit;
+  const { el, button, icon, chip, ask, percent, plural, count, notice, renew, sleep, Refusal } = kit;
   const selected = (name, options, value) => {
     const node = el("select", { "aria-label": name, onchange: () => show() }, options.map(([key, words]) => el("option", { value: key }, words)));
     node.value = value;
@@ -16,11 +16,24 @@ export function answerTable(kit, data, batch, why) {
   const label = el("select", { "aria-label": "Answer", onchange: () => show() });
   const sure = selected("Confidence", SURE, ""), state = selected("State", STATES, "no"), order = selected("Order", ORDERS, "worth");
   const csv = el("a.link", { download: "" }, "CSV"), zip = el("a.link", { download: "" }, "Zip, sorted into folders");
-  const bar = el("div.acting"), said = el("div.said", { role: "status" });
+  const said = el("div.said", { role: "status" });
   const list = el("div.rows", { role: "list" });
+  // Made once: answers come in while somebody is writing a label or pressing a button here.
+  const number = el("b"), add = button("primary", "", () => file(null)), none = button("plain", "None", () => chooseAll(false));
+  const name = el("input", { type: "text", placeholder: "Another label", maxLength: 100, "aria-label": "Another label" });
+  name.setAttribute("list", "many-labels");
+  name.onkeydown = (event) => {
+    event.stopPropagation();
+    if (event.key === "Enter") call.click();
+  };
+  const call = button("", "Call them that", () => name.value.trim() && file(name.value.trim()));
+  const names = el("datalist", { id: "many-labels" });
+  const sum = el("span.quiet"), every = button("plain", "Choose all that match", () => chooseAll(true));
+  const acting = el("div.acting", { hidden: true }, number, add, el("span.other", {}, name, call, names), none), idle = el("div.acting", {}, sum, every);
+
   const more = button("", "Show more", () => fetchRows(list.childElementCount), { hidden: true });
-  const node = el("section.table", { hidden: true }, el("div.filters", {}, label, sure, state, order, el("span.take", {}, csv, zip)), bar, said, list, more);
-  let total = 0, asked = 0, all = false, counts = [];
+  const node = el("section.table", { hidden: true }, el("div.filters", {}, label, sure, state, order, el("span.take", {}, csv, zip)), acting, idle, said, list, more);
+  let total = 0, asked = 0, all = false, busy = false, counts = [];
   const chosen = new Map(); // id -> row
 
   const filter = () => {
@@ -57,12 +70,21 @@ export function answerTable(kit, data, batch, why) {
     const any = total > 0 || counts.length > 0 || sure.value || state.value !== "no" || batch() !== null;
     node.hidden = !any;
     if (limit === ROWS) {
-      const rows = found.rows.map(row);
-      if (offset) list.append(...rows);
-      else list.replaceChildren(...(rows.length ? rows : [el("p.quiet.none", {}, "No picture matches. Choose another filter.")]));
+      if (offset) list.append(...found.rows.map(row));
+      else drawRows(found.rows);
     }
     more.hidden = list.querySelectorAll(".one").length >= total;
     drawBar();
+  }
+
+  /** Rows that are there already stay, so that a click on one is not lost while answers come in. */
+  function drawRows(some) {
+    const known = new Map([...list.children].map((node) => [node.mark, node]));
+    const rows = some.map((one) => known.get(JSON.stringify(one)) ?? row(one));
+    rows.forEach((node, at) => (node.querySelector("input").checked = all || chosen.has(some[at].id)));
+    if (!rows.length) rows.push(el("p.quiet.none", {}, "No picture matches. Choose another filter."));
+    for (const node of [...list.children]) if (!rows.includes(node)) node.remove();
+    rows.forEach((node, at) => node !== list.children[at] && list.insertBefore(node, list.children[at] ?? null)); // what stays is not touched
   }
 
   function drawLabels() {
@@ -76,7 +98,7 @@ export function answerTable(kit, data, batch, why) {
     const box = el("input", { type: "checkbox", checked: all || chosen.has(one.id), "aria-label": one.name, onchange: () => choose(one, box.checked) });
     const second = one.ranked[1];
     const verdict = one.verdict_words ? el("span.doubt", { title: one.verdict_words }, one.verdict === "unlike" ? "unlike all it knows" : "unsure") : null;
-    return el("label.one", { role: "listitem", data: { id: one.id } }, box,
+    return el("label.one", { role: "listitem", mark: JSON.stringify(one), data: { id: one.id } }, box,
       el("span.thumb", {}, el("img", { src: `/api/predictions/${one.id}/thumb?v=${one.version}`, alt: "", loading: "lazy", draggable: false })),
       el("span.what", {}, chip(one.label, colour(one.label)), verdict, el("span.path.quiet", { title: one.name }, one.name)),
       el("span.much", {}, el("span.track", {}, el("i", { style: { "--c": colour(one.label) ?? "var(--quiet)", width: `${100 * one.confidence}%` } })), el("b", {}, percent(one.confidence))),
@@ -103,23 +125,22 @@ export function answerTable(kit, data, batch, why) {
   }
 
   function drawBar() {
-    const many = all ? total : chosen.size;
-    const name = el("input", { type: "text", placeholder: "Another label", maxLength: 100, "aria-label": "Another label" });
-    name.setAttribute("list", "many-labels");
-    const call = button("", "Call them that", () => name.value.trim() && file(name.value.trim()));
-    name.onkeydown = (event) => (event.stopPropagation(), event.key === "Enter" && call.click());
-    const filing = state.value !== "yes";
-    bar.replaceChildren(...(many && filing
-      ? [el("b", {}, `${plural(many, "picture")} chosen`), button("primary", many === 1 ? "Right: add it" : "Right: add them", () => file(null)),
-        el("span.other", {}, name, call, el("datalist", { id: "many-labels" }, data().labels.map((one) => el("option", { value: one.name })))),
-        button("plain", "None", () => chooseAll(false))]
-      : [el("span.quiet", {}, plural(total, "picture")), total && filing ? button("plain", "Choose all that match", () => chooseAll(true)) : null].filter(Boolean)));
+    const many = all ? total : chosen.size, filing = state.value !== "yes";
+    acting.hidden = !(idle.hidden = Boolean(many && filing));
+    if (acting.hidden) name.value = "";
+    number.textContent = `${plural(many, "picture")} chosen`;
+    add.textContent = many === 1 ? "Right: add it" : "Right: add them";
+    renew(names, data().labels.map((one) => one.name), () => data().labels.map((one) => el("option", { value: one.name })));
+    sum.textContent = plural(total, "picture");
+    every.hidden = !(total && filing);
+    for (const one of [add, name, call, none]) one.disabled = busy;
   }
 
   async function file(as) {
     const many = all ? total : chosen.size;
     const wish = all ? { where: filter(), label: as } : { labels: Object.fromEntries([...chosen.values()].map((one) => [one.id, as ?? one.label])) };
-    bar.querySelectorAll("button, input").forEach((one) => (one.disabled = true));
+    busy = true;
+    drawBar();
     tell(el("p.quiet", {}, `Adding ${plural(many, "picture")} to the dataset`));
     try {
       const done = await ask(at("/file"), { method: "POST", json: wish });
@@ -128,8 +149,10 @@ export function answerTable(kit, data, batch, why) {
       tell(el("p.done", {}, icon("check"), `${plural(done.images, "picture")} ${done.images === 1 ? "is" : "are"} in the dataset now; the model learns ${done.images === 1 ? "it" : "them"}.${left}`),
         done.actions.length > 0 && button("", [icon("undo"), "Undo"], () => undo(done.actions)), outcome(done.brought));
     } catch (error) {
-      drawBar();
       tell(notice(error instanceof Refusal ? error.message : "The server does not answer. Nothing was added; try again in a moment."));
+    } finally {
+      busy = false;
+      drawBar();
     }
   }
 

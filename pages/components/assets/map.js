@@ -104,6 +104,7 @@ export async function mount(kit, context) {
   }
 
   function explain() {
+    if (!points) return; // they are on their way, and it is said then
     const [column, names, palette] = coloured(), counts = new Uint32Array(names.length);
     for (const value of column) counts[value] += 1;
     const entries = names.map((name, at) => [name, palette[at], counts[at], at]).filter(([, , n]) => n);
@@ -115,6 +116,7 @@ export async function mount(kit, context) {
   }
 
   function choose(is) {
+    if (!points) return;
     chosen = 0;
     for (let i = 0; i < points.n; i++) chosen += selected[i] = is(i) ? 1 : 0;
     paint();

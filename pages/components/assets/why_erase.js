@@ -138,7 +138,7 @@ export function eraser(kit, mine, { moved }) {
   }
 
   canvas.onpointerdown = (event) => {
-    if (event.button || !pen) return;
+    if (event.button) return;
     event.preventDefault();
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
