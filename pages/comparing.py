@@ -110,4 +110,4 @@ def all_of_them(studio: Studio, model: Model) -> None:
         ]
         for one in standings
     ]
-    markup.draw(markup.table(["Model", "Right", "In 95 of 100 cases", "Wrong", "Made"], rows))
+    markup.draw(markup.table(["Model", "Right", "In 95 of 100 cases", "Wrong", "Made"], rows, "dr-standings"))
