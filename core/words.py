@@ -14,19 +14,24 @@ def count(number: int, one: str = "", many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def nearest(number: float) -> int:
+    """To the nearest whole number, halves upwards, as browsers round: both say the same of one time."""
+    return math.floor(number + 0.5)
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: "about 2 minutes"."""
     if seconds < 2:
         return "a moment"
     if seconds < 50:
-        return f"about {round(seconds) if seconds < 10 else round(seconds / 5) * 5} seconds"
-    minutes = round(seconds / 60)
+        return f"about {nearest(seconds) if seconds < 10 else nearest(seconds / 5) * 5} seconds"
+    minutes = nearest(seconds / 60)
     if minutes < 60:
         return f"about {count(max(1, minutes), 'minute')}"
     hours, rest = divmod(minutes, 60)
     if hours < 5 and rest:
         return f"about {count(hours, 'hour')} {count(rest, 'minute')}"
-    return f"about {count(round(minutes / 60), 'hour')}"
+    return f"about {count(nearest(minutes / 60), 'hour')}"
 
 
 def floored(share: float, digits: int = 0) -> str:

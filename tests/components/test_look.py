@@ -127,7 +127,7 @@ def test_numbers_are_said_as_people_say_them() -> None:
         "about 4 seconds",
         "about 35 seconds",
         "about 1 minute",
-        "about 2 minutes",
+        "about 3 minutes",
         "about 1 hour",
         "about 1 hour 30 minutes",
     ]
