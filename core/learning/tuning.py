@@ -93,7 +93,7 @@ def tune(
 def _candidates(recipe: Recipe, device: torch.device) -> list[tuple[str, str]]:
     """(precision, layout), what is most often fastest first: time may be up before the last."""
     precisions = [name for name in reversed(PRECISIONS) if name != "auto"]
-    if device.type == "mps":
+    if device.type == "mps" or (device.type == "cpu" and not computes_bf16()):
         precisions = ["fp32"]
     layouts = [name for name in reversed(LAYOUTS) if name != "auto"]
     return list(
@@ -102,6 +102,12 @@ def _candidates(recipe: Recipe, device: torch.device) -> list[tuple[str, str]]:
             layouts if recipe.layout == "auto" else [recipe.layout],
         )
     )
+
+
+def computes_bf16() -> bool:
+    """Whether this processor has arithmetic for bfloat16. One of x86 without AVX-512 has not: a step takes 20 to 50
+    times as long there, so that one trial of it is longer than all the time there is."""
+    return platform.machine() not in ("x86_64", "AMD64") or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 class _Trials:
@@ -126,7 +132,8 @@ class _Trials:
         self._inputs = augment.as_input(stored, architectures.get(recipe.architecture).grey)
         self._targets = torch.from_numpy(targets[few]).to(device)
         self._images = len(index) * recipe.epochs  # of the whole run
-        self._exact: float | None = None  # the loss in full precision
+        self._exact: Tried | None = None  # one step in full precision
+        self._open = recipe.precision == "auto"
         self.tried: list[Tried] = []
 
     def time(self, precision: str, layout: str, threads: int) -> None:
@@ -135,17 +142,22 @@ class _Trials:
             return
         learner = self._learner
         if self._exact is None:
-            self._exact, _ = self._step("fp32", layout)
+            loss, took_s = self._step("fp32", layout)
+            self._exact = Tried("fp32", layout, threads, len(self._targets) / took_s, loss, True)
         torch.set_num_threads(threads)
         learner.optimizer.state.clear()  # it lies in memory as the weights did
         self._step(precision, layout)  # the first prepares
         loss, took_s = min((self._step(precision, layout) for _ in range(2)), key=lambda found: found[1])
-        agrees = abs(loss - self._exact) <= TOLERANCE * (1 + abs(self._exact))
+        agrees = abs(loss - self._exact.loss) <= TOLERANCE * (1 + abs(self._exact.loss))
         self.tried.append(Tried(precision, layout, threads, len(self._targets) / took_s, loss, agrees))
 
     @property
     def best(self) -> Tried:
         agreeing = [tried for tried in self.tried if tried.agrees] or self.tried[:1]
+        if self._exact and self._open and all(tried.precision != "fp32" for tried in agreeing):
+            agreeing.append(
+                self._exact
+            )  # time was up before: whatever is slower than its very first step is not chosen
         return max(agreeing, key=lambda tried: tried.images_per_s)
 
     def _allowed_s(self) -> float:
@@ -170,7 +182,8 @@ def _mark(recipe: Recipe, device: torch.device, few_threads: bool) -> str:
     parts = [
         getattr(recipe, name) for name in ("architecture", "side", "batch_size", "optimizer", "frozen_stages", *NAMES)
     ]
-    facts = [*parts, few_threads, device.type, where, os.cpu_count(), str(torch.__version__)]
+    machine = [device.type, where, torch.backends.cpu.get_cpu_capability(), os.cpu_count(), str(torch.__version__)]
+    facts = [*parts, few_threads, *machine]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

@@ -19,6 +19,7 @@ CPU = torch.device("cpu")
 def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "MOST_S", 1e9)
     monkeypatch.setattr(tuning, "MOST_SHARE", 1e9)
+    monkeypatch.setattr(tuning, "computes_bf16", lambda: True)
 
 
 def tuned(memory: Path, architecture: str = "three-block-cnn", chosen: tuple[str, ...] = (), **overrides: Any) -> Tuned:
@@ -102,3 +103,39 @@ def test_a_short_run_is_not_tuned_for_long(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(tuning, "MOST_SHARE", 1e-9)
 
     assert len(tuned(tmp_path).tried) == 1
+
+
+def test_a_precision_that_the_processor_has_no_arithmetic_for_is_not_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "computes_bf16", lambda: False)
+
+    assert {tried.precision for tried in tuned(tmp_path).tried} == {"fp32"}
+    assert tuned(tmp_path, precision="bf16", layout="contiguous").recipe.precision == "bf16", "a person's word"
+
+
+@pytest.mark.parametrize(
+    ("machine", "capability", "there"),
+    [("x86_64", "AVX2", False), ("x86_64", "AVX512", True), ("AMD64", "DEFAULT", False), ("aarch64", "DEFAULT", True)],
+)
+def test_which_processors_compute_in_bf16(
+    machine: str, capability: str, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+
+    assert tuning.computes_bf16() is there
+
+
+def test_a_precision_that_takes_all_the_time_there_is_is_not_chosen_for_want_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "MOST_SHARE", 1e-9)
+    monkeypatch.setattr(
+        tuning._Trials, "_step", lambda _, precision, layout: (1.0, 9.0 if precision == "bf16" else 0.2)
+    )
+
+    found = tuned(tmp_path)
+
+    assert [tried.precision for tried in found.tried] == ["bf16"] and found.recipe.precision == "fp32"
