@@ -155,9 +155,8 @@ class _Trials:
     def best(self) -> Tried:
         agreeing = [tried for tried in self.tried if tried.agrees] or self.tried[:1]
         if self._exact and self._open and all(tried.precision != "fp32" for tried in agreeing):
-            agreeing.append(
-                self._exact
-            )  # time was up before: whatever is slower than its very first step is not chosen
+            # Time was up before: what is slower than the very first step in full precision is not chosen.
+            agreeing.append(self._exact)
         return max(agreeing, key=lambda tried: tried.images_per_s)
 
     def _allowed_s(self) -> float:
