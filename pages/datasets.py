@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from core import datasets, models
 from core.records import Dataset, Label
 from core.stores import Where
 from core.studio import Studio
+from core.versions import untrainable
 from pages import enough, errands, findings, map, merging, pictures, studio, versions
 from pages.components.uploader import just_added, uploader
 from pages.parts import dialogs, frame, instant, links, markup, pickers, states, tiles
@@ -54,7 +56,7 @@ def one(dataset: Dataset) -> None:
     left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
     with left:
         frame.head(dataset.name, f"{size(dataset.images, len(labels))}." if dataset.images else "No picture yet.")
-        actions(dataset, bool(labels))
+        actions(dataset)
         elsewhere = st.query_params.get("view") != "findings"  # there they say it themselves
         if dataset.images and elsewhere and (said := findings.badge(darkroom, dataset)):
             links.go(said, "datasets", "troubleshoot", place="badge", dataset=dataset.id, view="findings")
@@ -80,11 +82,10 @@ def instant_card(dataset_id: int, working: bool, asked: list[models.Instant]) ->
             st.rerun()  # the whole page, once: then the polling ends
 
 
-def actions(dataset: Dataset, labelled: bool) -> None:
+def actions(dataset: Dataset) -> None:
     """What can be done with it; the next thing to do stands out."""
-    stopped = errands.stopped_one(darkroom, dataset)  # going on with it comes first
-    label = "primary" if dataset.images and not labelled and not stopped else "secondary"
-    train = "primary" if labelled and not stopped else "secondary"
+    following = next_step(dataset)
+    train, label = ("primary" if step == following else "secondary" for step in ("train", "label"))
     with st.container(horizontal=True, vertical_alignment="center"):
         links.go("Train a model", "training", "model_training", train, dataset=dataset.id)
         links.go("Try it", "predictions", "center_focus_strong", "secondary", dataset=dataset.id)
@@ -94,6 +95,15 @@ def actions(dataset: Dataset, labelled: bool) -> None:
     for what, draw in DIALOGS.items():
         if dialogs.asked(f"{what} dataset {dataset.id}"):
             draw(dataset)
+
+
+def next_step(dataset: Dataset) -> Literal["train", "label"] | None:
+    """Which action brings this dataset on; none where it wants more pictures, or an errand that stopped goes first."""
+    if errands.stopped_one(darkroom, dataset):
+        return None
+    if not untrainable(darkroom, dataset.id):
+        return "train"
+    return "label" if darkroom.store.images.count(dataset.id, Where(unlabelled=True)) else None
 
 
 @dialogs.dialog("Rename this dataset")

@@ -73,6 +73,16 @@ def test_pictures_without_a_label_ask_to_be_labelled_first(visit: Visit, studio:
     assert "3 pictures without a label" in words(visit("home"))
 
 
+def test_what_stands_out_is_what_brings_a_dataset_on(visit: Visit, studio: Studio) -> None:
+    def stands_out(fruit: dict[str | None, int]) -> list[str]:
+        app = visit("datasets", dataset=add(studio, str(fruit), fruit))
+        return [one.label for one in app.button if one.proto.type == "primary"]
+
+    assert stands_out({"apple": 10, "pear": 10}) == ["Train a model"]
+    assert stands_out({"apple": 1, "pear": 1, None: 1}) == ["Label"]
+    assert stands_out({"apple": 1, "pear": 1}) == [], "more pictures are wanted, and no button here brings them"
+
+
 def test_a_page_in_the_address_shows_that_page(visit: Visit, studio: Studio) -> None:
     dataset_id = add(studio, "Fruit", {"apple": 70, "pear": 5})
     first, second = (words(visit("datasets", dataset=dataset_id, page=page)) for page in (1, 2))
