@@ -89,7 +89,7 @@ export function chart({ el }, what) {
 
   /** Draws `lines` with the best epoch ringed and the `others` ({name, lines, color}) behind. */
   function paint(Plotly, { root, run, lines, others, colors, keep, log, epochs }) {
-    const { ink, quiet, paper } = INKS[root.dataset.theme], scale = what.scale ?? 1;
+    const { ink, quiet, paper } = INKS[root.dataset.theme], style = getComputedStyle(root), scale = what.scale ?? 1;
     const logarithmic = Boolean(log && what.log), at = (y) => (logarithmic ? Math.log10(Math.max(y, 1e-12)) : y);
     const raw = thinned(lines.of(what.train, scale)), smooth = keep > 0 && what.smooth !== false;
     const main = smooth ? thinned(smoothed(lines.of(what.train, scale), keep)) : raw;
@@ -119,7 +119,7 @@ export function chart({ el }, what) {
         marker: { symbol: "circle-open", size: 17, color: ink, line: { width: 2, color: ink } } });
       const below = what.val === "val_accuracy", early = run.best.epoch < 0.1 * epochs;
       notes.push({ x: run.best.epoch, y: at(y), text: `best ${what.few ? run.right : y < 1e4 ? y.toFixed(what.digits) : y.toExponential(1)}`, showarrow: false, yshift: below ? -24 : 24,
-        font: { color: ink, size: 13 }, xanchor: run.best.epoch > 0.85 * epochs ? "right" : early ? "left" : "center" });
+        font: { color: ink, size: 13 }, bgcolor: style.getPropertyValue("--surface").trim(), borderpad: 1, xanchor: run.best.epoch > 0.85 * epochs ? "right" : early ? "left" : "center" });
     }
 
     const axis = { gridcolor: "rgba(138,131,123,0.2)", zeroline: false, color: ink, tickfont: { size: 12, color: quiet } };
@@ -128,8 +128,8 @@ export function chart({ el }, what) {
       uirevision: run.id, datarevision: run.step, showlegend: false, hovermode: "closest", hoverdistance: 40,
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       margin: { l: 48, r: 14, t: what.small ? 8 : 22, b: what.small ? 26 : 40 }, height: what.small ? 150 : 280, autosize: true, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
-      font: { family: getComputedStyle(root).fontFamily, color: ink, size: 13 }, annotations: notes,
-      hoverlabel: { bgcolor: paper, bordercolor: quiet, font: { family: getComputedStyle(root).fontFamily, size: 13, color: ink } },
+      font: { family: style.fontFamily, color: ink, size: 13 }, annotations: notes,
+      hoverlabel: { bgcolor: paper, bordercolor: quiet, font: { family: style.fontFamily, size: 13, color: ink } },
       xaxis: { ...axis, ...(what.small ? {} : { title: { text: "epoch", font: { size: 12 }, standoff: 6 } }), range: [0, epochs + 0.15], tick0: 0, dtick: whole(epochs), tickformat: "d" },
       yaxis: { ...axis, ...upright, uirevision: `${run.id} ${logarithmic}` },
       modebar: { bgcolor: "transparent", color: quiet, activecolor: ink },
