@@ -192,7 +192,12 @@ class Standing:
 
     def right(self, trial: Shown) -> str:
         """What it got right at best, in a word; empty before its first epoch is over."""
-        return "" if trial.best is None else words.share_of(trial.best, self.pictures or None, 1)
+        return right(trial.best, self.pictures)
+
+
+def right(share: float | None, pictures: int) -> str:
+    """A trial's best share as it is said, of so many pictures (0: not known yet); empty before there is one."""
+    return "" if share is None else words.share_of(share, pictures or None, 1)
 
 
 def standing(studio: Studio, search: Search) -> Standing:

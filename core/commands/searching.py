@@ -15,7 +15,6 @@ from core.records import Search, SearchKind, SearchState
 from core.searches import Asked
 from core.studio import Studio
 from core.trials import Shown
-from core.words import share_of
 
 POLL_S = 1.0
 _ACTS: dict[str, tuple[Callable[[Studio, int], Search], str]] = {
@@ -36,7 +35,7 @@ def list_searches(wish: argparse.Namespace) -> Answer:
         return Answer([], "No search yet. `python -m core search DATASET` begins one.")
     documents = [document(studio, search) for search in found]
     rows = [
-        [d["search"], d["dataset"], d["kind"], d["state"], len(d["trials"]), _right(d["best"], d["pictures"])]
+        [d["search"], d["dataset"], d["kind"], d["state"], len(d["trials"]), searches.right(d["best"], d["pictures"])]
         for d in documents
     ]
     return Answer(documents, table(["search", "dataset", "kind", "state", "trials", "best"], rows))
@@ -148,7 +147,3 @@ def _described(studio: Studio, found: Search) -> str:
 
 def _best_first(shown: Sequence[Shown]) -> list[Shown]:
     return sorted(shown, key=lambda one: -one.score)
-
-
-def _right(share: float | None, pictures: int) -> str:
-    return "" if share is None else share_of(share, pictures or None, 1)

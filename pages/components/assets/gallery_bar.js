@@ -6,11 +6,10 @@ const KEYS = 9; // labels that have a key, and a button where there is room
 const BESIDE = 4; // labels that stand beside the other buttons; more have a line of their own, kept free before they come
 
 export function selectionBar(model, node, { target, size, clear, idle = () => [], beside = () => [], after = () => {} }) {
-  const { el, button, icon, count } = model.kit;
+  const { el, button, icon, count, renew } = model.kit;
   const trash = () => model.data.mode === "trash";
 
   const rest = el("div.rest", {}, model.state, model.undo);
-  let drawn = null;
 
   /** What is there already stays, so that a hand that is just pressing it, or writing a new label, loses nothing. */
   function draw(anew = false) {
@@ -21,11 +20,10 @@ export function selectionBar(model, node, { target, size, clear, idle = () => []
     node.classList.toggle("chosen", n > 0);
     const bar = (fitting) => (n ? [el("b.number", {}, `${count(n)} selected`), ...beside(), ...(trash() ? putBack() : choices(fitting)),
       button("plain", "Clear", clear)] : idle());
-    const content = bar(KEYS), now = [node.clientWidth, ...content.map((one) => one.outerHTML)].join();
-    if (now === drawn && !anew) return;
-    drawn = now;
-    node.replaceChildren(...content, rest);
-    if (n && !trash() && hidden()) node.replaceChildren(...bar(KEYS - hidden()), rest);
+    if (anew) node.mark = null;
+    const content = bar(KEYS);
+    const drew = renew(node, [node.clientWidth, ...content.map((one) => one.outerHTML)], () => [...content, rest]);
+    if (drew && n && !trash() && hidden()) node.replaceChildren(...bar(KEYS - hidden()), rest);
   }
 
   /** How many of the labels' buttons the line has no room for. Where it can be swept with a finger, none counts. */

@@ -83,12 +83,13 @@ export function el(what, properties = {}, ...children) {
 }
 
 /** Draws what a node holds where `about` is something else than at the last time. What a hand is just pressing is not replaced by
- * its like: a button that goes between the press and the release never hears of the click. */
+ * its like: a button that goes between the press and the release never hears of the click. Returns whether it drew. */
 export function renew(node, about, content) {
   const mark = JSON.stringify(about);
-  if (node.mark === mark) return;
+  if (node.mark === mark) return false;
   node.mark = mark;
   node.replaceChildren(...content());
+  return true;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
