@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -244,6 +245,7 @@ async def drop_upload(request: Request) -> Response:
 # ---- pictures and labels -----------------------------------------------------------------------------
 
 
+@functools.cache  # drawing one takes longer than all else that this server does for a test
 def drawn(number: int, side: int) -> bytes:
     """A garment-like picture, another for each number: a silhouette on a lit ground."""
     rng = np.random.default_rng(number)
