@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from core import architectures, runs, takeaway, weights
+from core import architectures, runs, takeaway, training, weights
 from core.beginnings import pinned
 from core.bundles import read_manifest
 from core.errors import Conflict, Refused
@@ -268,7 +268,8 @@ def test_a_run_whose_weights_are_nowhere_asks_and_begins_with_nothing_once_a_per
     assert told(lab, done, "answered") == {"choice": "scratch"}
 
 
-def test_the_other_answer_is_the_packaged_network(lab: Lab, studio: Studio) -> None:
+def test_the_other_answer_is_the_packaged_network(lab: Lab, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "NO_VECTORS_S", 0.0)  # nobody works any out here
     run = tried(lab, spec())
     asks(run)
     again = runs.answer(studio, run.id, Choice.PACKAGED)

@@ -36,10 +36,14 @@ class Shell:
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
 
+    def stop(self) -> None:
+        """Ends every process that works on its data folder."""
+        settings = read_settings(self.environment)
+        LocalServices(settings, LocalFiles(settings.home, 0)).stop(trainers=True)
+
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     shell = Shell(tmp_path_factory.mktemp("commands") / "home")
     yield shell
-    settings = read_settings(shell.environment)
-    LocalServices(settings, LocalFiles(settings.home, 0)).stop(trainers=True)
+    shell.stop()
