@@ -77,8 +77,8 @@ def sentence(advice: Advice) -> str:
 
 
 def _between(gain: tuple[float, float, float]) -> str:
-    low, _, high = (100 * one for one in gain)
-    return f"anything from {low:+.1f} to {high:+.1f} points".replace("-", "\N{MINUS SIGN}")
+    low, _, high = (f"{100 * one:+z.1f}".replace("+0.0", "0.0") for one in gain)
+    return f"anything from {low} to {high} points".replace("-", "\N{MINUS SIGN}")
 
 
 def _points(points: float) -> str:

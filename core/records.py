@@ -148,7 +148,7 @@ class PictureFacts:
     border_spread: float  # how much they vary
     look: str  # perceptual hash, 16 hex digits: few different bits look alike
     mini: bytes  # 16 x 16 luma, row by row
-    pixels: str  # names the decoded pixels, whatever the file; empty: not known, it was never decoded whole
+    pixels: str  # names what was decoded, squashed to the size of a vector's input, whatever the file
 
 
 @dataclass(frozen=True, slots=True)

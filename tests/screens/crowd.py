@@ -92,7 +92,7 @@ def multiplied(studio: Studio, known: Dataset, name: str, pictures: int) -> Data
         looks = [f"{look:016x}" for look in chance.integers(0, 2**63, len(of), np.uint64)]
         studio.store.facts.put(
             {
-                one.sha256: found if chance.random() < ALIKE else replace(found, look=look, pixels="")
+                one.sha256: found if chance.random() < ALIKE else replace(found, look=look, pixels=one.sha256)
                 for one, at, look in zip(new, of, looks, strict=True)
                 if (found := facts.get(images[at].sha256)) is not None
             }
