@@ -1,4 +1,6 @@
-"""Pictures of every screen in its states: `make screenshots`, or `python -m tests.screenshots WORLD[/SHOT] ...`.
+"""Pictures of every screen: `make screenshots`, or `python -m tests.screenshots WORLD[/SHOT] ... [LOOK] ...`.
+
+A look is dark-desk, dark-phone, light-desk or light-phone; all four are taken where none is named.
 
 Starts the real app with its real processes on a scratch folder, with real pictures, and visits each screen dark and
 light, on a desk and on a phone. The pictures and a page that shows them side by side are in build/screenshots; those
@@ -25,13 +27,16 @@ OUT = ROOT / "build" / "screenshots"
 README = ROOT / "docs" / "pictures"
 PAGE = "document.querySelector('[data-testid=stMain]') ?? document.documentElement"
 MOST_PX = 3000  # of a page's height
-QUIET_MS = 15_000  # at most
+QUIET_MS, LISTENS_MS = 15_000, 2_400  # at most; a request, not of a picture, that is open for so long waits for news
 
 
 def main(named: Sequence[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
+    every = {f"{theme}-{size}": (theme, size) for theme, size in LOOKS}
+    looks = [every[name] for name in every if name in named] or LOOKS
+    worlds = asked([name for name in named if name not in every])
     with chromium() as browser:
-        done = [name for world, shots in asked(named).items() for name in visit(browser, WORLDS[world], shots)]
+        done = [name for world, shots in worlds.items() for name in visit(browser, WORLDS[world], shots, looks)]
     contact_page(done)
     for name, source in (("home", "home-first"), ("training", "run-live"), ("try-it", "try-answered")):
         picture = OUT / f"{source}-dark-desk.png"
@@ -52,7 +57,7 @@ def asked(named: Sequence[str]) -> Mapping[str, set[str]]:
     return found
 
 
-def visit(browser: Browser, world: World, names: set[str]) -> list[str]:
+def visit(browser: Browser, world: World, names: set[str], looks: Sequence[tuple[str, str]]) -> list[str]:
     """Runs the app on a scratch folder, and ends and removes it all after; gives the names of the pictures taken."""
     with tempfile.TemporaryDirectory(prefix="darkroom-shots-") as folder:
         port = free_port()
@@ -61,7 +66,7 @@ def visit(browser: Browser, world: World, names: set[str]) -> list[str]:
         try:
             with serve("app:app", environment, port) as address:
                 shots = [shot for shot in world(studio) if not names or shot.name in names]
-                return [name for look in LOOKS for name in take(browser, address, shots, look)]
+                return [name for look in looks for name in take(browser, address, shots, look)]
         finally:
             studio.services.stop(trainers=True)  # type: ignore[attr-defined]
             studio.decoder.close()
@@ -105,9 +110,12 @@ def there(page: Page) -> None:
     """Waits until nothing of the page is a placeholder any more and no picture is on its way; not for ever, for a page
     that shows what is under way asks again and again."""
     expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
-    for _ in range(QUIET_MS // 300):
+    for waited_ms in range(0, QUIET_MS, 300):
         page.wait_for_timeout(300)
-        if not OPEN[page]:
+        on_the_way = (
+            OPEN[page] if waited_ms < LISTENS_MS else [one for one in OPEN[page] if one.resource_type == "image"]
+        )
+        if not on_the_way:
             return
 
 
