@@ -34,6 +34,8 @@ def byte(graph: bytes, pictures: Sequence[Pixels]) -> bytes:
     with tempfile.TemporaryDirectory(prefix="darkroom-") as scratch:
         source, target = Path(scratch) / "in.onnx", Path(scratch) / "out.onnx"
         source.write_bytes(graph)
+        whole = [{"axis": 0, "reduce_range": False}]  # all 8 bits
+        apart = dict.fromkeys(depthwise(onnx.load_from_string(graph).graph), whole)
         quantize_static(
             source,
             target,
@@ -41,7 +43,7 @@ def byte(graph: bytes, pictures: Sequence[Pixels]) -> bytes:
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
-            extra_options={"TensorQuantOverrides": _full_range(graph)},
+            extra_options={"TensorQuantOverrides": apart},
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.Percentile,
@@ -50,15 +52,14 @@ def byte(graph: bytes, pictures: Sequence[Pixels]) -> bytes:
         return target.read_bytes()
 
 
-def _full_range(graph: bytes) -> dict[str, list[dict[str, int | bool]]]:
-    """The weights that keep all 8 bits: those of depthwise convolutions, whose products are added one by one."""
-    apart = [node for node in onnx.load_from_string(graph).graph.node if groups(node) > 1]
-    return {node.input[1]: [{"axis": 0, "reduce_range": False}] for node in apart}
-
-
-def groups(node: onnx.NodeProto) -> int:
-    """Into how many groups a convolution takes its channels apart; 1 for every other node."""
-    return next((int(one.i) for one in node.attribute if one.name == "group"), 1)
+def depthwise(graph: onnx.GraphProto) -> set[str]:
+    """The weights of its depthwise convolutions: each channel has one of its own, and products are added one by one."""
+    groups = {
+        node.input[1]: next((one.i for one in node.attribute if one.name == "group"), 1)
+        for node in graph.node
+        if node.op_type == "Conv"
+    }
+    return {one.name for one in graph.initializer if [groups.get(one.name), 1] == list(one.dims[:2]) != [1, 1]}
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
