@@ -37,8 +37,11 @@ def choose(dialog: Locator, way: str) -> None:
     dialog.locator(".ways").get_by_role("button", name=way, exact=True).click()
 
 
+SHARES = ".bars .share"
+
+
 def shares(dialog: Locator) -> list[str]:
-    return dialog.locator(".bars .share").all_inner_texts()
+    return dialog.locator(SHARES).all_inner_texts()
 
 
 def paint(page: Page, canvas: Locator, start: float = 0.3, end: float = 0.7) -> None:
@@ -143,12 +146,12 @@ def test_the_answer_follows_the_brush_and_comes_back(page: Page, world: World) -
     paint(page, canvas)
     expect(canvas).to_have_attribute("data-stroke", "1")
     expect(dialog.locator(".bars s").first).to_be_visible()
-    until(page, lambda: shares(dialog) != whole)  # the first dab alone may change nothing yet
+    expect(dialog.locator(SHARES)).not_to_have_text(whole)  # the first dab alone may change nothing yet
     once = shares(dialog)
     dialog.get_by_title("Large brush").click()
     paint(page, canvas, 0.1, 0.9)
     expect(canvas).to_have_attribute("data-stroke", "2")
-    until(page, lambda: shares(dialog) != once)
+    expect(dialog.locator(SHARES)).not_to_have_text(once)
     dialog.get_by_role("button", name="Undo").click()
     expect(canvas).to_have_attribute("data-stroke", "1")
     dialog.get_by_role("button", name="Clear").click()
