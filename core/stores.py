@@ -128,6 +128,9 @@ class LabelledImage:
     split: Split
 
 
+Uses = tuple[tuple[int | None, Split, int], ...]  # label id, split, and how many images have both
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A state of a dataset that can be told again later, for whatever changes it afterwards is on record."""
@@ -135,7 +138,7 @@ class Moment:
     revision: int  # of the labels
     last_image: int  # ids of the newest there are
     last_change: int
-    uses: tuple[tuple[int | None, Split, int], ...]  # label id, split, and how many images have both
+    uses: Uses
 
     @property
     def labelled(self) -> int:
@@ -238,6 +241,9 @@ class ImageStore(Protocol):
 
     def page(self, dataset_id: int, where: Where, offset: int, limit: int) -> list[Image]: ...
     def count(self, dataset_id: int, where: Where) -> int: ...
+    def uses(self, dataset_id: int) -> Uses:
+        """Without the deleted ones."""
+
     def by_sha(self, dataset_id: int, sha256s: Sequence[str]) -> dict[str, Image]:
         """Without the deleted ones."""
 

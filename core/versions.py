@@ -22,7 +22,7 @@ from core.records import (
     VersionImage,
 )
 from core.splits import assign
-from core.stores import LabelledImage, Moment, Outcome, Store
+from core.stores import LabelledImage, Outcome, Store, Uses
 from core.studio import Studio
 
 MIN_PER_LABEL = 2  # one to learn from, one to test on
@@ -57,7 +57,7 @@ def freeze(studio: Studio, dataset_id: int, validation_share: float, seed: int) 
     """
     moment = studio.store.versions.moment(dataset_id)
     labels = _in_use(studio, dataset_id, {label_id for label_id, *_ in moment.uses})
-    _require_enough(labels, moment)
+    _require_enough(labels, moment.uses)
     if moment.images > AT_ONCE:
         named = {label.id: label.name for label in labels}
         groups = studio.store.findings.groups(dataset_id, DUPLICATES)
@@ -248,15 +248,15 @@ def _refuse_taken(studio: Studio, dataset_id: int, name: str, but: int | None = 
 
 def untrainable(studio: Studio, dataset_id: int) -> str:
     """Why no run can train on a dataset as it is, in a sentence; empty where one can."""
-    moment = studio.store.versions.moment(dataset_id)
+    uses = studio.store.images.uses(dataset_id)
     try:
-        _require_enough(_in_use(studio, dataset_id, {label_id for label_id, *_ in moment.uses}), moment)
+        _require_enough(_in_use(studio, dataset_id, {label_id for label_id, *_ in uses}), uses)
     except Refused as why:
         return str(why)
     return ""
 
 
-def _require_enough(labels: Sequence[Label], moment: Moment) -> None:
+def _require_enough(labels: Sequence[Label], uses: Uses) -> None:
     if not labels:
         raise Refused(
             "There is no labelled picture in this dataset yet. Add pictures and label them first.", "no_label"
@@ -267,7 +267,7 @@ def _require_enough(labels: Sequence[Label], moment: Moment) -> None:
             "one_label",
         )
     trainable: dict[int | None, int] = defaultdict(int)
-    for label_id, split, many in moment.uses:
+    for label_id, split, many in uses:
         trainable[label_id] += many if split is not Split.TEST else 0
     few = [label.name for label in labels if trainable[label.id] < MIN_PER_LABEL]
     if few:

@@ -73,6 +73,27 @@ def test_what_cannot_be_trained_on_is_refused_in_words(
     assert refusal.value.kind == kind
 
 
+def test_whether_a_run_could_train_follows_every_change_of_a_picture(studio: Studio, tmp_path: Path) -> None:
+    dataset = imported(studio, folder_of(tmp_path / "p", {"cat": 5, "dog": 3}), "p")
+    dogs = [i.id for i in studio.store.images.page(dataset.id, Where(order="label"), 0, 10) if i.label == "dog"]
+    assert versions.untrainable(studio, dataset.id) == ""
+    datasets.change(studio, dataset.id, "split", [Change(dogs[0], split=Split.TEST)])
+    assert versions.untrainable(studio, dataset.id) == ""
+    datasets.change(studio, dataset.id, "delete", [Change(dogs[1], deleted=True)])
+    assert "“dog” has fewer than 2" in versions.untrainable(studio, dataset.id)
+    datasets.change(studio, dataset.id, "relabel", [Change(dogs[2], label="cat")])
+    assert "“dog” has fewer than 2" in versions.untrainable(studio, dataset.id)  # one is left, to be tested on
+    datasets.change(studio, dataset.id, "relabel", [Change(dogs[0], label="cat")])
+    assert versions.untrainable(studio, dataset.id).startswith("There is one label only, “cat”")
+    assert versions.untrainable(studio, dataset.id) == _refusal(studio, dataset.id)
+
+
+def _refusal(studio: Studio, dataset_id: int) -> str:
+    with pytest.raises(Refused) as refusal:
+        versions.freeze(studio, dataset_id, 0.2, 1)
+    return str(refusal.value)
+
+
 def test_a_dataset_without_labels_is_refused_in_words(studio: Studio) -> None:
     with pytest.raises(Refused, match="no labelled picture"):
         versions.freeze(studio, datasets.create(studio, "empty").id, 0.2, 1)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, func, null, select, update
 from core.errors import NotFound
 from core.records import Split
 from core.storage import bulk
+from core.storage.counts import uses_query
 from core.storage.database import now
 from core.storage.schema import dataset, image, image_change, model, run, search, version
 from core.stores import Announced, LabelledImage, Moment
@@ -26,9 +27,8 @@ _ON_IT = (run, search, model)  # what is made on a version
 def moment(connection: Connection, dataset_id: int) -> Moment:
     revision = connection.execute(select(dataset.c.labels_revision).where(dataset.c.id == dataset_id)).scalar_one()
     last_image = connection.execute(select(func.coalesce(func.max(image.c.id), 0))).scalar_one()
-    live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
-    query = select(image.c.label_id, image.c.split, func.count()).where(live).group_by(image.c.label_id, image.c.split)
-    uses = tuple((label_id, Split(split), many) for label_id, split, many in connection.execute(query))
+    found = connection.execute(uses_query(dataset_id))
+    uses = tuple((label_id, Split(split), many) for label_id, split, many in found)
     return Moment(revision, last_image, bulk.last_change(connection), uses)
 
 

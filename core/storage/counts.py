@@ -7,10 +7,12 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Executable, Select, func, select
 
+from core.records import Split
 from core.storage.database import Database
 from core.storage.schema import dataset, image
+from core.stores import Uses
 
 KEPT = 1024  # counts
 
@@ -25,6 +27,12 @@ class InLabels:
     @property
     def images(self) -> int:
         return sum(self.by_label.values()) + self.unlabelled
+
+
+def uses_query(dataset_id: int) -> Select[int | None, str, int]:
+    """Label id, split, and how many images of the dataset have both."""
+    live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
+    return select(image.c.label_id, image.c.split, func.count()).where(live).group_by(image.c.label_id, image.c.split)
 
 
 class Counts:
@@ -53,6 +61,15 @@ class Counts:
             rows = {row["label_id"]: int(row["images"]) for row in self._db.rows(query)}
             unlabelled = rows.pop(None, 0)
             found = InLabels(rows, unlabelled)
+            self._put(key, found)
+        return found
+
+    def uses(self, dataset_id: int) -> Uses:
+        key = (dataset_id, self._revision(dataset_id), "uses")
+        found = self._get(key)
+        if not isinstance(found, tuple):
+            rows = self._db.tuples(uses_query(dataset_id))
+            found = tuple((label_id, Split(split), many) for label_id, split, many in rows)
             self._put(key, found)
         return found
 

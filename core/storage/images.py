@@ -28,7 +28,7 @@ from core.storage.schema import (
     version,
     version_image,
 )
-from core.stores import Change, LabelledImage, NewImage, Outcome, Where
+from core.stores import Change, LabelledImage, NewImage, Outcome, Uses, Where
 
 QUERY = select(image, label.c.name.label("label")).outerjoin(label, label.c.id == image.c.label_id)
 _ORDER = {
@@ -84,6 +84,9 @@ class Images:
         if where.ids is not None:
             return int(self._db.scalar(query))
         return self._counts.number(dataset_id, replace(where, order="newest"), query)
+
+    def uses(self, dataset_id: int) -> Uses:
+        return self._counts.uses(dataset_id)
 
     def origins(self, dataset_id: int) -> dict[str, int]:
         live = (image.c.dataset_id == dataset_id) & image.c.deleted_at.is_(None)
