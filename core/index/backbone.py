@@ -22,7 +22,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def new_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def new_session(graph: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
     """A CPU session that leaves the processor to others while it waits for more than a moment.
 
     Raises:
@@ -35,7 +35,7 @@ def new_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # spins for as long as it is told by default takes the cores from decoding and training.
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 class Backbone:

@@ -109,9 +109,11 @@ class Learner:
         head: Head | None,
         fingerprint: str,
         begin: Mapping[str, Weights | None] | None = None,
+        skipped: int = 0,
     ) -> None:
+        """Learns from pixels, or from what so many `skipped` first stages give of them."""
         self.recipe, self.labels, self.device, self.head = recipe, labels, device, head
-        self.fingerprint, self.begin = fingerprint, begin
+        self.fingerprint, self.begin, self.skipped = fingerprint, begin, skipped
         # Loss, right answers, images of the epoch under way; read rarely, because reading waits for the device.
         self.sums = torch.zeros(3, device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
         self.best: Best | None = None
@@ -127,6 +129,7 @@ class Learner:
         if self.begin is not None and (known := self.begin["network"]) is not None:
             self.network.load_state_dict(known)
         self.network.freeze(False, self.recipe.frozen_stages)
+        self.network.skip(self.skipped)
         self.network.to(self.device)
         self.arrange(self.recipe)
         self.averaged: Network | None = copy.deepcopy(self.network) if self.recipe.ema else None

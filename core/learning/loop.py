@@ -31,6 +31,7 @@ from core.learning.events import (
     Validated,
     WentBack,
 )
+from core.learning.frozen import FrozenStages, set_apart
 from core.learning.glimpse import glimpse
 from core.learning.learner import Head, Learner, fingerprint, learning_rate, mix
 from core.learning.source import Indices, Pixels, Source
@@ -73,9 +74,11 @@ def train(
     _refuse(pixels, train_index, validation_index, recipe)
     repeatable(recipe.threads)
     mark = fingerprint(recipe, labels, targets, train_index, validation_index)
-    learner = Learner(recipe, len(labels), device, head, mark, begin)
+    stages = set_apart(recipe, device)
+    learner = Learner(recipe, len(labels), device, head, mark, begin, stages)
     resumed = learner.resume(checkpoints)
-    source = Source(pixels, targets, recipe, device)
+    frozen = FrozenStages(learner.network, stages, recipe.side, len(pixels)) if stages else None
+    source = Source(pixels, targets, recipe, device, frozen)
     batches = cut(len(train_index), recipe.batch_size)
     total = len(batches) * recipe.epochs
     saver = _Saver(learner, checkpoints, resumed)

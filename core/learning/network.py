@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -38,11 +40,22 @@ class Network(nn.Module):
         """The parts of a pretrained body one after the other, the first of which may be left as they are; else none."""
         return []
 
+    def through(self, pixels: Tensor, stages: int) -> Tensor:
+        """What so many first stages give of normalised pixels."""
+        for module in chain.from_iterable(self.stages()[:stages]):
+            pixels = module(pixels)
+        return pixels
+
+    def skip(self, stages: int) -> None:
+        """Takes what `through` gives of pixels in their place from now on."""
+        if stages:
+            raise NotImplementedError
+
     def freeze(self, body: bool, stages: int) -> None:
         """Lets all learn but so many first stages, or with `body` the last layer alone."""
         for parameter in self.parameters():
             parameter.requires_grad_(not body)
-        for module in (module for stage in self.stages()[:stages] for module in stage):
+        for module in chain.from_iterable(self.stages()[:stages]):
             module.requires_grad_(False)
         for parameter in self.last.parameters():
             parameter.requires_grad_(True)

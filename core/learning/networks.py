@@ -7,6 +7,7 @@ is a hidden layer): larger is more evidence for the label, below zero is evidenc
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import cast
 
 import timm
@@ -41,6 +42,10 @@ class Pooled(Network):
 
     def stages(self) -> list[list[nn.Module]]:
         return self.body.stages() if isinstance(self.body, Features) else []
+
+    def skip(self, stages: int) -> None:
+        assert isinstance(self.body, Features)
+        self.body.skipped = stages
 
     def answer(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self.body(pixels)
@@ -147,12 +152,17 @@ class Features(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        self.skipped = 0  # stages that what comes in has been through already
         for name in ("conv_head", "norm_head", "classifier", "fc"):
             # EfficientNet's conv_head is part of its features; MobileNetV3's comes after the mean.
             if hasattr(network, name) and not (name == "conv_head" and isinstance(network, EfficientNet)):
                 setattr(network, name, nn.Identity())
 
     def forward(self, pixels: Tensor) -> Tensor:
+        if self.skipped:
+            for module in chain.from_iterable(self.stages()[self.skipped :]):
+                pixels = module(pixels)
+            return pixels
         return self.network.forward_features(pixels)  # type: ignore[operator, no-any-return]
 
     def stages(self) -> list[list[nn.Module]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from core import architectures
 from core.learning import augment
+from core.learning.frozen import FrozenStages
 from core.learning.learner import memory_layout
 from core.recipe import Recipe
 
@@ -29,14 +31,22 @@ LEAST_NICE = 19
 class Source:
     """A batch is a function of its pictures and the epoch alone, so who makes it, and when, changes nothing."""
 
-    def __init__(self, pixels: Pixels, targets: Indices, recipe: Recipe, device: torch.device) -> None:
-        self.pixels, self.targets, self.recipe, self.device = pixels, targets, recipe, device
+    def __init__(
+        self,
+        pixels: Pixels,
+        targets: Indices,
+        recipe: Recipe,
+        device: torch.device,
+        frozen: FrozenStages | None = None,
+    ) -> None:
+        """With `frozen` a batch is what those stages give of its pictures, (N, C, h, w)."""
+        self.pixels, self.targets, self.recipe, self.device, self.frozen = pixels, targets, recipe, device, frozen
         self.grey = architectures.get(recipe.architecture).grey
         self.strength = augment.STRENGTHS.get(recipe.augmentation)
 
     def plain(self, chosen: Indices) -> Batch:
         """As a check sees them: float32, whatever the precision of the steps."""
-        return _finish(self._begin(chosen, torch.float32, lambda stored, _: augment.as_input(stored, self.grey)))
+        return _finish(self._begin(chosen, torch.float32, self._unvaried))
 
     def varied(self, chosen: Indices, epoch: int) -> Batch:
         """As a step sees them: in its precision, each varied by a chance of its own."""
@@ -65,26 +75,39 @@ class Source:
         chosen = np.sort(chosen)  # neighbours on disk are read together
         strength, precision = self.strength, torch.bfloat16 if self.recipe.precision == "bf16" else torch.float32
         if strength is None:
-            return self._begin(chosen, precision, lambda stored, _: augment.as_input(stored, self.grey))
+            return self._begin(chosen, precision, self._unvaried)
         numbers = augment.chances(self.recipe.seed, epoch, chosen, augment.CHANCES)
         chance = torch.from_numpy(numbers).to(self.device)
 
-        def vary(stored: Tensor, part: slice) -> Tensor:
-            return augment.vary(augment.as_planes(stored, self.grey), strength, self.recipe.mirror, chance[part])
+        def vary(some: Indices, part: slice) -> Tensor:
+            planes = augment.as_planes(self._stored(some), self.grey)
+            varied = augment.vary(planes, strength, self.recipe.mirror, chance[part])
+            return varied if self.frozen is None else self.frozen(varied)
 
         return self._begin(chosen, precision, vary)
 
-    def _begin(self, chosen: Indices, precision: torch.dtype, make: Callable[[Tensor, slice], Tensor]) -> _Making:
-        """A batch of what `make` makes of a part's pixels, uint8 (n, S, S, 3)."""
-        shape = (len(chosen), 1 if self.grey else 3, self.recipe.side, self.recipe.side)
+    def _unvaried(self, some: Indices, _: slice) -> Tensor:
+        def load(wanted: Indices) -> Tensor:
+            return augment.as_input(self._stored(wanted), self.grey)
+
+        return load(some) if self.frozen is None else self.frozen.unvaried(some, load)
+
+    def _stored(self, some: Indices) -> Tensor:
+        """uint8 (n, S, S, 3)."""
+        return torch.from_numpy(self.pixels[some]).to(self.device)
+
+    def _begin(self, chosen: Indices, precision: torch.dtype, make: Callable[[Indices, slice], Tensor]) -> _Making:
+        """A batch of what `make` makes of the pictures of these numbers, a part of the batch each time."""
+        picture = (1 if self.grey else 3, self.recipe.side, self.recipe.side)
+        shape = (len(chosen), *(picture if self.frozen is None else self.frozen.shape))
         layout = memory_layout(self.recipe)
         inputs = torch.empty(shape, dtype=precision, device=self.device, memory_format=layout)
         targets = torch.from_numpy(self.targets[chosen]).to(self.device)
 
         def fill(part: slice) -> None:
-            inputs[part] = make(torch.from_numpy(self.pixels[chosen[part]]).to(self.device), part)
+            inputs[part] = make(chosen[part], part)
 
-        size = max(1, CACHED // inputs[0].numel()) if self.device.type == "cpu" else len(chosen)
+        size = max(1, CACHED // math.prod(picture)) if self.device.type == "cpu" else len(chosen)
         return _Making((inputs, targets), fill, [slice(at, at + size) for at in range(0, len(chosen), size)])
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from core import architectures
 from core.learning import augment
 from core.learning.checkpoint import write_atomically
+from core.learning.frozen import set_apart
 from core.learning.learner import Head, Learner
 from core.learning.loop import repeatable
 from core.recipe import LAYOUTS, PRECISIONS, Recipe
@@ -125,11 +126,14 @@ class _Trials:
     ) -> None:
         self._began_s = time.monotonic()
         repeatable(recipe.threads)
-        self._learner = Learner(dataclasses.replace(recipe, ema=0.0), labels, device, head, "")
+        stages = set_apart(recipe, device)
+        self._learner = Learner(dataclasses.replace(recipe, ema=0.0), labels, device, head, "", skipped=stages)
         large = architectures.get(recipe.architecture).side >= 128
         few = np.resize(index, min(recipe.batch_size, PICTURES) if large else recipe.batch_size)
         stored = torch.from_numpy(np.ascontiguousarray(pixels[few])).to(device)
-        self._inputs = augment.as_input(stored, architectures.get(recipe.architecture).grey)
+        inputs = augment.as_input(stored, architectures.get(recipe.architecture).grey)
+        with torch.no_grad():
+            self._inputs = self._learner.network.through(inputs, stages)
         self._targets = torch.from_numpy(targets[few]).to(device)
         self._images = len(index) * recipe.epochs  # of the whole run
         self._exact: Tried | None = None  # one step in full precision

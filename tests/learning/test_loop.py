@@ -103,8 +103,9 @@ def test_whoever_reads_the_events_finds_gradients_as_they_were(every_step: None,
         assert not torch.is_autocast_enabled("cpu")
 
 
-def test_the_best_model_is_kept_and_answers_as_it_was_measured(tmp_path: Path) -> None:
-    recipe = sets.recipe("three-block-cnn", epochs=4)
+@pytest.mark.parametrize(("name", "epochs"), [("three-block-cnn", 4), ("efficientnet-lite0", 2)])
+def test_the_best_model_is_kept_and_answers_as_it_was_measured(name: str, epochs: int, tmp_path: Path) -> None:
+    recipe = sets.recipe(name, epochs)
     pixels, targets = sets.pictures(recipe.side)
 
     finished = list(sets.training(tmp_path, recipe))[-1]
