@@ -5,6 +5,7 @@ The run records its recipe, so that the same recipe on the same version gives th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -88,6 +89,7 @@ FIELDS = (
 _FIELDS = {field.name: field for field in FIELDS}
 MOST_EPOCHS = 1000
 DIGIT_RATE = 8e-3  # of the small network for digits: eight times what the others bear (docs/decisions.md)
+WARM_RATE, WARM_BATCH = 5e-4, 32  # of a warm start, and pictures of a batch it is right for (docs/decisions.md)
 FROZEN_STAGES = 4  # of nine: what edges and textures look like, no few hundred pictures know better (docs/decisions.md)
 
 
@@ -167,7 +169,7 @@ def derive(spec: TrainingSpec, images: int, labels: int, cores: int) -> Recipe:
         "side": card.side,
         "batch_size": batch,
         "optimizer": optimizer,
-        "learning_rate": _learning_rate(card, optimizer),
+        "learning_rate": _learning_rate(card, optimizer, batch, warm),
         "weight_decay": 1e-4 if optimizer in ("sgd", "adam", "rmsprop") else 0.02,
         "schedule": "cosine",
         "warmup_share": 0.1 if card.side >= 128 else 0.05,
@@ -204,12 +206,16 @@ def _batch_size(images: int, most: int) -> int:
     return size
 
 
-def _learning_rate(card: architectures.Architecture, optimizer: str) -> float:
+def _learning_rate(card: architectures.Architecture, optimizer: str, batch: int, warm: bool) -> float:
     # A dense layer of ten thousands of inputs answers a large step with a leap.
     careful = card.name in ("plain-cnn", "three-block-cnn") or card.timm
     adaptive = 1e-4 if card.pretrained else 3e-4 if careful else 1e-3
-    if card.name == "digit-cnn" and optimizer in ("adamw", "adam"):
-        return DIGIT_RATE
+    if optimizer in ("adamw", "adam"):  # the others were not measured
+        if card.name == "digit-cnn":
+            return DIGIT_RATE
+        if warm:
+            # By the root of the batch, as adaptive optimizers bear it (Malladi et al. 2022, arXiv:2205.10287).
+            return round(WARM_RATE * math.sqrt(batch / WARM_BATCH), 6)
     return {"sgd": 20 * adaptive, "rmsprop": adaptive / 3}.get(optimizer, adaptive)
 
 

@@ -40,6 +40,13 @@ def test_another_optimizer_gets_a_rate_of_its_own() -> None:
     assert derived(optimizer="sgd").learning_rate > derived().learning_rate > derived(optimizer="rmsprop").learning_rate
 
 
+def test_a_warm_start_learns_faster_and_by_the_root_of_its_batch() -> None:
+    assert derived().learning_rate > derived(warm_start=False).learning_rate
+    rates = [derived(batch_size=size).learning_rate for size in (8, 32, 128)]
+    assert rates[1] / rates[0] == rates[2] / rates[1] == 2
+    assert derived(warm_start=False, batch_size=8).learning_rate == derived(warm_start=False).learning_rate
+
+
 def test_only_a_pretrained_network_starts_from_the_instant_model() -> None:
     assert derived().warm_start
     assert not derived(warm_start=False).warm_start

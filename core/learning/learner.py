@@ -23,6 +23,7 @@ from core.recipe import Recipe
 
 Head = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight (K, D), bias (K,)
 AVERAGE_EVERY = 4  # steps: each time it costs a pass over all weights
+COOLED = 0.3  # what is left of a warm start's logits before it learns (docs/decisions.md)
 LOWER = 0.1  # what is left of the learning rate after the loss grew beyond all numbers
 
 
@@ -160,6 +161,21 @@ class Learner:
             self.epoch, self.step = self.best.epoch, self.best.step
             for network in filter(None, (self.network, self.averaged)):
                 network.load_state_dict(self.best_weights)
+            if self.step == 0:
+                self.cool()
+
+    def cool(self) -> None:
+        """Makes the head of a warm start less sure of itself; its answers stay what they are.
+
+        It was fitted on the very pictures that are learned from and knows each by heart: as sure as it is of them, it
+        would leave hardly a gradient for the stages before it.
+        """
+        if self.head is None:
+            return
+        with torch.no_grad():
+            for network in filter(None, (self.network, self.averaged)):
+                network.last.weight.mul_(COOLED)
+                network.last.bias.mul_(COOLED)
 
     @property
     def went_back(self) -> bool:

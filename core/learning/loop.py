@@ -120,7 +120,9 @@ def _learn(
     if learner.best is None and learner.step == 0 and (knows or recipe.epochs == 0):
         val_loss, val_accuracy = yield from _check(learner, source, validation_index)
         best = learner.end_epoch(val_loss, val_accuracy, epoch=0)
-        yield Validated(0, 0, None, None, val_loss, val_accuracy, best, _look(learner, source, strip))
+        shown = _look(learner, source, strip)
+        learner.cool()  # before anybody hears of the epoch, and may close the run
+        yield Validated(0, 0, None, None, val_loss, val_accuracy, best, shown)
 
     while learner.epoch < recipe.epochs and not learner.tired:
         # ---- learn from every picture once

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,9 +16,9 @@ from core.errors import StudioError
 from core.learning import loop
 from core.learning.augment import as_input
 from core.learning.checkpoint import Checkpoints
-from core.learning.events import Checked, Finished, Prepared, Reason, Saved, Stepped, Validated, WentBack
+from core.learning.events import Checked, Event, Finished, Prepared, Reason, Saved, Stepped, Validated, WentBack
 from core.learning.export import predict
-from core.learning.learner import Head, Learner, choose_device, learning_rate, load_best
+from core.learning.learner import COOLED, Head, Learner, choose_device, learning_rate, load_best
 from core.learning.loop import cut, permutation, train
 from core.learning.networks import build
 from tests.learning import sets
@@ -151,6 +152,59 @@ def test_a_warm_start_tells_first_what_the_head_scores(tmp_path: Path) -> None:
 
     assert (first.step, first.epoch, first.train_loss, first.best) == (0, 0, None, True)
     assert first.val_accuracy == scored
+
+
+def test_a_warm_start_doubts_before_it_learns_and_keeps_the_head_as_it_was(tmp_path: Path) -> None:
+    recipe, (weight, bias) = sets.recipe("efficientnet-lite0", epochs=1), a_head()
+    running = sets.training(tmp_path, recipe, head=(weight, bias))
+    next(event for event in running if isinstance(event, Validated))
+    cast("Generator[Event]", running).close()
+
+    found = Checkpoints(tmp_path).load(CPU)
+    assert found is not None
+    for network in (found[0]["network"], found[0]["averaged"]):
+        torch.testing.assert_close(network["last.weight"], torch.from_numpy(weight) * COOLED)
+        torch.testing.assert_close(network["last.bias"], torch.from_numpy(bias) * COOLED)
+    kept = load_best(Checkpoints(tmp_path), sets.LABELS, recipe).last
+    assert torch.equal(kept.weight, torch.from_numpy(weight)) and torch.equal(kept.bias, torch.from_numpy(bias))
+
+
+def test_a_head_that_knows_its_pictures_by_heart_leaves_the_body_more_to_learn_once_it_doubts() -> None:
+    recipe, (weight, bias) = sets.recipe("efficientnet-lite0", label_smoothing=0.0, frozen_stages=0), a_head()
+    pixels, targets = sets.pictures(recipe.side, 4)
+    inputs, wanted = as_input(torch.from_numpy(pixels), False), torch.from_numpy(targets)
+    learner = Learner(recipe, 2, CPU, (weight * 20, bias * 20), "")  # sure of every one of them
+
+    def pull() -> float:
+        learner.network.zero_grad()
+        torch.nn.functional.cross_entropy(learner.network(inputs), wanted).backward()  # type: ignore[no-untyped-call]
+        return sum(float(p.grad.norm()) for p in learner.network.body.parameters() if p.grad is not None)
+
+    learner.network.eval()
+    before, answers = pull(), learner.network(inputs).argmax(1)
+    assert torch.equal(answers, wanted)
+    learner.cool()
+    assert pull() > 2 * before
+    assert torch.equal(learner.network(inputs).argmax(1), answers)
+
+
+def test_what_goes_back_to_the_head_it_began_with_doubts_again() -> None:
+    learner = Learner(sets.recipe("efficientnet-lite0"), 2, CPU, a_head(), "")
+    learner.end_epoch(0.5, 1.0, epoch=0)
+    learner.cool()
+    began = learner.network.last.weight.detach().clone()
+
+    learner.go_back()
+
+    assert torch.equal(learner.network.last.weight, began)
+    assert torch.equal(learner.best_weights["last.weight"], torch.from_numpy(a_head()[0]))
+
+
+def test_what_begins_with_an_earlier_run_has_no_head_to_doubt() -> None:
+    learner = Learner(sets.recipe("efficientnet-lite0"), 2, CPU, None, "")
+    began = learner.network.last.weight.detach().clone()
+    learner.cool()
+    assert torch.equal(learner.network.last.weight, began)
 
 
 @pytest.mark.parametrize(("warm", "kept"), [(True, 0.9**4), (False, (5 / 14) ** 4)])
