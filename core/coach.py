@@ -21,6 +21,7 @@ FLAT_EPOCHS, FLAT = 4, 0.93  # after so many epochs training loss is still that 
 CHANCE = 1.6  # and not so many times as many are right as by chance
 WILD = 2.0  # a loss that many times that of guessing can only come from too large a step
 LEAP, LEAP_SHARE = 1.25, 0.03  # training loss so far above its lowest, and by so much of guessing: a leap
+CHANCE_ERRORS, MISTAKE = 3.0, 2.0  # standard errors that chance explains; what a mistake costs, in nats, more or less
 LEAPS, CALM_EPOCHS = 3, 6  # so many leaps in so many epochs
 FEW = 20  # pictures of a label: with fewer, no setting helps as much as more pictures
 GAP = 0.2  # training accuracy beyond validation accuracy
@@ -168,10 +169,20 @@ def _leaps(seen: Sequence[Epoch], situation: Situation) -> int:
     leaps, lowest = 0, math.inf
     for at, one in enumerate(seen):
         loss = math.inf if one.train_loss is None else one.train_loss
-        leapt = LEAP * lowest < loss < math.inf and loss - lowest > LEAP_SHARE * situation.guessing
+        by_chance = max(LEAP_SHARE * situation.guessing, _noise(loss, situation.learned_from))
+        leapt = LEAP * lowest < loss < math.inf and loss - lowest > by_chance
         leaps += leapt and at >= len(seen) - CALM_EPOCHS
         lowest = min(lowest, loss)
     return leaps
+
+
+def _noise(loss: float, pictures: int) -> float:
+    """How far the mean loss of an epoch strays by chance, which with few pictures is far.
+
+    Most of the loss comes from the few pictures that are answered wrongly, a share p of them, each of about MISTAKE:
+    then the mean is p * MISTAKE, and the variance of one picture's loss about MISTAKE times the mean.
+    """
+    return CHANCE_ERRORS * math.sqrt(MISTAKE * loss / max(pictures, 1))
 
 
 def _flat(seen: Sequence[Epoch], situation: Situation, before: Kind) -> bool:

@@ -49,6 +49,7 @@ UNSTEADY = {**SGD, **STEADY, "patience": 0}
 LESSONS = {
     "learning_well": Lesson("digits_mnist", 120, "digit-cnn", 12),
     "learning_well_small_network": Lesson("trash5", 120, "three-block-cnn", 14, {"side": 48}),
+    "noisy_but_well": Lesson("demo_clothes4", 40, "three-block-cnn", 40, {"side": 64, "patience": 0}),
     "memorising": Lesson("trash5", 60, "plain-cnn", 30, {**UNVARIED, "side": 32, "schedule": "constant"}),
     "memorising_letters": Lesson("signdigits10", 20, "mlp", 60, {**UNVARIED, **STEADY, "learning_rate": 0.002}),
     "rate_too_high": Lesson("trash5", 80, "plain-cnn", 15, {**STEADY, "side": 32, "learning_rate": 0.3}),
