@@ -119,7 +119,7 @@ export function chart({ el }, what) {
         marker: { symbol: "circle-open", size: 17, color: ink, line: { width: 2, color: ink } } });
       const below = what.val === "val_accuracy", early = run.best.epoch < 0.1 * epochs;
       notes.push({ x: run.best.epoch, y: at(y), text: `best ${what.few ? run.right : y < 1e4 ? y.toFixed(what.digits) : y.toExponential(1)}`, showarrow: false, yshift: below ? -24 : 24,
-        font: { color: ink, size: 13 }, bgcolor: style.getPropertyValue("--surface").trim(), borderpad: 1, xanchor: run.best.epoch > 0.85 * epochs ? "right" : early ? "left" : "center" });
+        font: { color: ink, size: 13 }, xanchor: run.best.epoch > 0.85 * epochs ? "right" : early ? "left" : "center" });
     }
 
     const axis = { gridcolor: "rgba(138,131,123,0.2)", zeroline: false, color: ink, tickfont: { size: 12, color: quiet } };
