@@ -9,10 +9,11 @@ app: setup
 
 setup: .venv/.done build/backbone.onnx build/samples.zip build/web/ort-wasm-simd-threaded.wasm
 
-# The stamp is newer than the list of packages exactly when everything in the list is installed.
+# The stamp is newer than the list of packages exactly when everything in the list is installed. What a package brings is
+# compiled when it is first used: most of it never is, and all of it takes a minute.
 .venv/.done: requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
 	touch $@
 
 build/samples.zip: .venv/.done core/imaging/signs.py core/imaging/sign_faces.py
