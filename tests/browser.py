@@ -158,7 +158,12 @@ def watched(browser: Browser, address: str, **context: object) -> Iterator[Page]
 
     `context` goes to `browser.new_context`: viewport, color_scheme, permissions ...
     """
-    options: dict[str, object] = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark", **context}
+    options: dict[str, object] = {
+        "viewport": {"width": 1440, "height": 900},
+        "color_scheme": "dark",
+        "reduced_motion": "reduce",  # without a graphics card a dot that breathes takes a third of what the page does
+        **context,
+    }
     opened = browser.new_context(base_url=address, **options)  # type: ignore[arg-type]
     opened.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)

@@ -32,7 +32,8 @@ PATHS += ["/static/nothing.js", "/assets/plotly.js", "/assets/nothing", "/api/he
 @contextmanager
 def darkroom(home: Path) -> Iterator[str]:
     """A fresh server on an empty data folder; its background processes end with it."""
-    with browser.serve("app:app", {"DARKROOM_HOME": str(home)}) as address:
+    # A scheduler that was started a moment ago, and is not there yet to be told, soon leaves by itself.
+    with browser.serve("app:app", {"DARKROOM_HOME": str(home), "DARKROOM_IDLE_EXIT_S": "20"}) as address:
         yield address
     settings = Settings(home=home)
     LocalServices(settings, LocalFiles(home, 0)).stop()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core import bundles, evaluation, models, packages
 from core.errors import NotFound, StudioError
 from core.jobs import Worker
-from core.packing import page, pdf, report, smaller, wrapping
+from core.packing import page, report, smaller, wrapping
 from core.packing.certificates import Certificate, Pixels, ask, certify
 from core.ports import Aside
 from core.records import Model, Package, PackageKind, Split
@@ -33,7 +33,15 @@ LEAST_AGREEMENT = {
 }
 # Of a form that is to be the same; a smaller one says what it costs.
 MOST_DIFFERENCE = {PackageKind.PAGE: 1e-6, PackageKind.TORCH: 1e-3, PackageKind.TIMM: 1e-3}
-SAYS_NOTHING = {PackageKind.REPORT: report.write, PackageKind.PDF: pdf.write}  # forms that answer no picture
+
+
+def _pdf(studio: Studio, model: Model) -> bytes:
+    from core.packing import pdf  # its fonts take a second to load, which every survey would wait for
+
+    return pdf.write(studio, model)
+
+
+SAYS_NOTHING = {PackageKind.REPORT: report.write, PackageKind.PDF: _pdf}  # forms that answer no picture
 UNFORESEEN = "This could not be made. The model is safe; the surveyor's log on the System page says why."
 NOT_KEPT = (
     "Too few of the model's held-out pictures are kept, so nobody can say that this form answers as the model does."

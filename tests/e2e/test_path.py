@@ -153,7 +153,7 @@ def test_three_epochs_are_trained_while_the_curves_move(page: Page, walk: Walk, 
 
 
 def test_a_run_goes_on_through_a_reload_and_stop_keeps_its_best_model(page: Page, walk: Walk) -> None:
-    run = start(page, "plain-cnn", 400)
+    run = start(page, "three-block-cnn", 400)
     page.get_by_role("button", name="Stop and keep the best").wait_for()
     until(page, lambda: curve(page, walk, run)["epoch"] >= 2)
     before = curve(page, walk, run)["step"]

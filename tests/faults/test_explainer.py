@@ -30,7 +30,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def ask(lab: Lab) -> Explanation:
     """LIME, of a network that knows nothing: long enough to be killed in the middle."""
     dataset_id, version_id = lab.dataset()
-    made = derive(TrainingSpec("resnet18", 1, {"side": 96}), 72, len(LABELS), cores=1)
+    made = derive(TrainingSpec("resnet18", 1, {"side": 64}), 72, len(LABELS), cores=1)
     tensors = {name: value.numpy() for name, value in build("resnet18", len(LABELS), made).state_dict().items()}
     manifest = {"kind": "trained", "labels": list(LABELS), "recipe": made.as_dict()}
     write_bundle(lab.files.model("run-1-1"), manifest, tensors, b"")
