@@ -24,7 +24,7 @@ class Shell:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        extra = {"DARKROOM_HOME": str(home), "DARKROOM_IDLE_EXIT_S": "20", "DARKROOM_DISK_RESERVE_BYTES": "1000000"}
+        extra = {"DARKROOM_HOME": str(home), "DARKROOM_IDLE_EXIT_S": "120", "DARKROOM_DISK_RESERVE_BYTES": "1000000"}
         self.environment = {**os.environ, **extra}
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
