@@ -20,7 +20,7 @@ LEVEL_SHARE, LEVEL_EPOCHS = 0.15, 4  # no better for this share of the run, and 
 FLAT_EPOCHS, FLAT = 4, 0.93  # after so many epochs training loss is still that close to guessing,
 CHANCE = 1.6  # and not so many times as many are right as by chance
 WILD = 2.0  # a loss that many times that of guessing can only come from too large a step
-LEAP, LEAP_SHARE = 1.25, 0.03  # training loss so far above its lowest, and by so much of guessing: a leap
+LEAP, LEAP_SHARE = 1.25, 0.03  # training loss so far above its lowest, by so much of guessing: a leap
 CHANCE_ERRORS, MISTAKE = 3.0, 2.0  # standard errors that chance explains; what a mistake costs, in nats, more or less
 LEAPS, CALM_EPOCHS = 3, 6  # so many leaps in so many epochs
 FEW = 20  # pictures of a label: with fewer, no setting helps as much as more pictures
@@ -169,8 +169,8 @@ def _leaps(seen: Sequence[Epoch], situation: Situation) -> int:
     leaps, lowest = 0, math.inf
     for at, one in enumerate(seen):
         loss = math.inf if one.train_loss is None else one.train_loss
-        by_chance = max(LEAP_SHARE * situation.guessing, _noise(loss, situation.learned_from))
-        leapt = LEAP * lowest < loss < math.inf and loss - lowest > by_chance
+        least = max(LEAP_SHARE * situation.guessing, _noise(loss, situation.learned_from))
+        leapt = LEAP * lowest < loss < math.inf and loss - lowest > least
         leaps += leapt and at >= len(seen) - CALM_EPOCHS
         lowest = min(lowest, loss)
     return leaps

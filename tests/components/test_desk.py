@@ -263,6 +263,7 @@ def test_the_meter_counts_labels_and_draws_each_refit(show: Open, world: World) 
     page.get_by_label("Accuracy after each of 3 refits").or_(
         page.get_by_label("Accuracy after each of 2 refits")
     ).wait_for()
+    expect(page.locator(".accuracy")).to_have_text("90 % ± 5")
 
 
 def test_a_name_said_once_goes_with_every_change_and_stays_text(show: Open, world: World) -> None:
